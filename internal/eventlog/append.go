@@ -1,0 +1,132 @@
+package eventlog
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/falcogate/falcogate/correlate"
+)
+
+// windowEntries and windowBytes bound what one caller has in flight.
+const (
+	windowEntries = 512
+	windowBytes   = 8 << 20
+)
+
+// window is windowEntries, or where batches gather, enough to fill one while the
+// one before it is under way.
+func (l *Log) window() int {
+	if l.batched() {
+		return 2 * batchEntries
+	}
+	return windowEntries
+}
+
+// retryLimit caps the pause between two tries of a write or a read.
+const retryLimit = 2 * time.Second
+
+// Append stores the records in order and returns once all are acknowledged. It
+// tries again for as long as it takes. The error is ctx's, ErrClosed, or wraps
+// ErrTooLarge or ErrRefused when the log refused a record for good; other
+// records of the call may be stored then. A record whose ID was stored within the
+// last two minutes counts as stored; a record with a zero ID is always stored,
+// once for each call.
+func (l *Log) Append(ctx context.Context, records ...*correlate.Record) error {
+	if err := l.enter(); err != nil {
+		return err
+	}
+	defer l.calls.Done()
+	entries := make([]*entry, len(records))
+	for i, r := range records {
+		e, err := l.newEntry(r)
+		if err != nil {
+			l.metrics.refused.Inc()
+			return fmt.Errorf("event log: %w", err)
+		}
+		entries[i] = e
+	}
+	for len(entries) > 0 {
+		n, size := 0, 0
+		for n < len(entries) && n < l.window() && (n == 0 || size+entries[n].size() <= windowBytes) {
+			size += entries[n].size()
+			n++
+		}
+		if err := l.store(ctx, entries[:n], (*session).send); err != nil {
+			return err
+		}
+		entries = entries[n:]
+	}
+	return nil
+}
+
+// call waits for a number of entries.
+type call struct {
+	left atomic.Int64
+	done chan struct{}
+}
+
+// settled keeps what came of an entry.
+func (c *call) settled(e *entry, o outcome) {
+	e.outcome = o
+	if c.left.Add(-1) == 0 {
+		close(c.done)
+	}
+}
+
+// store sends entries until all are acknowledged.
+func (l *Log) store(ctx context.Context, entries []*entry, send func(*session, *entry)) error {
+	wait := retryBackoff(retryLimit)
+	for todo := entries; ; {
+		s, err := l.session(ctx)
+		if err != nil {
+			return err
+		}
+		c := &call{done: make(chan struct{})}
+		c.left.Store(int64(len(todo)))
+		for _, e := range todo {
+			e.owner = c
+			send(s, e)
+		}
+		select {
+		case <-c.done:
+		case <-l.closing:
+			return fmt.Errorf("%w before all was acknowledged", ErrClosed)
+		case <-ctx.Done():
+			return fmt.Errorf("event log at %s: not acknowledged: %w", l.where(), context.Cause(ctx))
+		}
+		var failed []*entry
+		for _, e := range todo {
+			if e.err == nil {
+				l.stored(e)
+				continue
+			}
+			failed = append(failed, e)
+		}
+		if len(failed) == 0 {
+			return nil
+		}
+		for _, e := range failed {
+			if err := permanent(e, e.err); err != nil {
+				l.metrics.refused.Inc()
+				return fmt.Errorf("event log: %w", err)
+			}
+		}
+		todo = failed
+		l.failing(todo[0].err, len(todo))
+		pause(ctx, wait.NextBackOff())
+	}
+}
+
+// stored counts an acknowledged entry.
+func (l *Log) stored(e *entry) {
+	l.working()
+	if e.duplicate {
+		l.metrics.duplicates.Inc()
+	}
+	if e.kind != "" {
+		l.metrics.appended[e.kind].Inc()
+	}
+	l.metrics.latency.Observe(time.Since(e.sent).Seconds())
+}

@@ -1,0 +1,147 @@
+package eventlog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/falcogate/falcogate/correlate"
+)
+
+// readers is how many records ReadMany asks for at a time.
+const readers = 16
+
+// Bounds are the first and the last position that are kept and when the first was
+// logged. In a log that holds nothing first is last+1 and firstTime is zero; in
+// one that never held anything first is 1 and last is 0. An outage is waited out
+// until ctx ends.
+func (l *Log) Bounds(ctx context.Context) (first, last uint64, firstTime time.Time, err error) {
+	err = l.ask(ctx, func(s *session) error {
+		info, err := s.log.Info(ctx)
+		if err != nil {
+			return err
+		}
+		st := &info.State
+		first, last, firstTime = st.FirstSeq, st.LastSeq, st.FirstTime
+		if st.Msgs == 0 {
+			first, firstTime = last+1, time.Time{}
+		}
+		return nil
+	})
+	return first, last, firstTime, err
+}
+
+// Read returns the record at a position. The error wraps ErrNotRetained when the
+// log does not hold it (any more), ErrSchemaVersion or ErrCorrupt when it can't
+// be decoded. An outage is waited out until ctx ends.
+func (l *Log) Read(ctx context.Context, position uint64) (*correlate.Record, error) {
+	if position == 0 {
+		return nil, fmt.Errorf("%w: positions begin at 1", ErrNotRetained)
+	}
+	var m *jetstream.RawStreamMsg
+	err := l.ask(ctx, func(s *session) error {
+		var err error
+		if m, err = s.log.GetMsg(ctx, position); errors.Is(err, jetstream.ErrMsgNotFound) {
+			// Any replica answers that, also one that is behind.
+			m, err = s.getFromLeader(ctx, position)
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return nil, fmt.Errorf("%w: %d", ErrNotRetained, position)
+	case err != nil:
+		return nil, err
+	}
+	r, err := DecodeRecord(m.Data)
+	if err != nil {
+		return nil, fmt.Errorf("event log at %s: position %d: %w", l.where(), position, err)
+	}
+	r.Position, r.Logged = position, m.Time
+	return r, nil
+}
+
+// ReadMany returns the records at the positions, in the order asked for, nil for
+// each that is not retained. Up to 16 are read at a time. The first other error
+// ends it.
+func (l *Log) ReadMany(ctx context.Context, positions []uint64) ([]*correlate.Record, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	records := make([]*correlate.Record, len(positions))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(readers, len(positions)) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(positions) || ctx.Err() != nil {
+					return
+				}
+				r, err := l.Read(ctx, positions[i])
+				if err != nil && !errors.Is(err, ErrNotRetained) {
+					cancel(err)
+					return
+				}
+				records[i] = r
+			}
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return records, nil
+}
+
+// getFromLeader reads a message from the stream's leader.
+func (s *session) getFromLeader(ctx context.Context, position uint64) (*jetstream.RawStreamMsg, error) {
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	m, err := s.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+LogStream, fmt.Appendf(nil, `{"seq":%d}`, position))
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message *struct {
+			Data []byte    `json:"data"`
+			Time time.Time `json:"time"`
+		} `json:"message"`
+	}
+	switch err := json.Unmarshal(m.Data, &answer); {
+	case err != nil:
+		return nil, err
+	case answer.Error != nil && answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+		return nil, jetstream.ErrMsgNotFound
+	case answer.Error != nil:
+		return nil, answer.Error
+	case answer.Message == nil:
+		return nil, errors.New("the server's answer has neither a message nor an error")
+	}
+	return &jetstream.RawStreamMsg{Sequence: position, Data: answer.Message.Data, Time: answer.Message.Time}, nil
+}
+
+// ask calls f until it works or says that there is no such message.
+func (l *Log) ask(ctx context.Context, f func(*session) error) error {
+	wait := retryBackoff(retryLimit)
+	for {
+		s, err := l.session(ctx)
+		if err != nil {
+			return err
+		}
+		err = f(s)
+		if err == nil || errors.Is(err, jetstream.ErrMsgNotFound) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("event log at %s: %w: %w", l.where(), context.Cause(ctx), err)
+		}
+		pause(ctx, wait.NextBackOff())
+	}
+}
