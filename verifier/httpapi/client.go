@@ -1,0 +1,194 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/falcogate/falcogate/internal/problem"
+	"github.com/falcogate/falcogate/verifier"
+)
+
+// Query has the parameters of a request, as a user gives them: they are read by
+// the server, whose clock counts. What is empty or zero is not sent.
+type Query struct {
+	Namespace string
+	Since     string // time, or how long ago
+	Until     string // likewise
+	Pod       string // pattern
+	Rule      string
+	Sensor    string
+	Severity  string
+	Limit     int
+
+	Evidence string // verdicts only
+	Scope    string // alerts only: all, host or unattributed
+	Order    string // alerts only: OrderNewest or OrderOldest
+	Cursor   string // alerts only: AlertList.NextCursor
+}
+
+// params are the parameters that are set, by name.
+func (q Query) params() map[string]string {
+	p := map[string]string{
+		paramNamespace: q.Namespace, paramStart: q.Since, paramEnd: q.Until, paramPod: q.Pod, paramRule: q.Rule,
+		paramSensor: q.Sensor, paramSeverity: q.Severity, paramEvidence: q.Evidence, paramScope: q.Scope,
+		paramOrder: q.Order, paramCursor: q.Cursor,
+	}
+	if q.Limit != 0 {
+		p[paramLimit] = strconv.Itoa(q.Limit)
+	}
+	for name, value := range p {
+		if value == "" {
+			delete(p, name)
+		}
+	}
+	return p
+}
+
+// ProblemError is what the methods of Client return when the server answers
+// with a problem instead of what was asked for.
+type ProblemError struct {
+	Problem problem.Problem
+}
+
+// Error says what is wrong, and with which parameter.
+func (e *ProblemError) Error() string {
+	what := e.Problem.Detail
+	if what == "" {
+		what = e.Problem.Title
+	}
+	if e.Problem.Parameter != "" {
+		what = e.Problem.Parameter + ": " + what
+	}
+	return fmt.Sprintf("%s (status %d)", what, e.Problem.Status)
+}
+
+// Client asks a falcogate over HTTP. It may be used concurrently.
+type Client struct {
+	base *url.URL
+	http *http.Client
+}
+
+// DefaultTimeout bounds a request of a Client that was made without an
+// http.Client. It is longer than a server takes.
+const DefaultTimeout = 45 * time.Second
+
+// NewClient makes a client of the server at baseURL, such as
+// http://127.0.0.1:8080. A nil hc means one with DefaultTimeout.
+func NewClient(baseURL string, hc *http.Client) (*Client, error) {
+	base, err := url.Parse(baseURL)
+	if err != nil {
+		return nil, fmt.Errorf("server URL: %w", err)
+	}
+	if (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" || base.RawQuery != "" || base.Fragment != "" {
+		return nil, fmt.Errorf("server URL %q: want http://host:port or https://host:port", base.Redacted())
+	}
+	if hc == nil {
+		hc = &http.Client{Timeout: DefaultTimeout}
+	}
+	return &Client{base: base, http: hc}, nil
+}
+
+// Verdict asks for a verdict, and to publish it when publish is set. The error
+// is a *ProblemError when the server gave none; then, as with any other error,
+// nothing is known.
+func (c *Client) Verdict(ctx context.Context, q Query, publish bool) (*verifier.Verdict, error) {
+	var v verifier.Verdict
+	var err error
+	if publish {
+		err = c.do(ctx, http.MethodPost, "v1/verdicts", q.params(), &v)
+	} else {
+		err = c.do(ctx, http.MethodGet, "v1/verdict", q.params(), &v)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if v.ID == "" {
+		return nil, fmt.Errorf("the answer of %s holds no verdict: is that a falcogate?", c.base.Redacted())
+	}
+	return &v, nil
+}
+
+// Alerts asks for a list of alerts. The error is a *ProblemError when the server
+// gave none.
+func (c *Client) Alerts(ctx context.Context, q Query) (*verifier.AlertList, error) {
+	var list verifier.AlertList
+	return &list, c.do(ctx, http.MethodGet, "v1/alerts", q.params(), &list)
+}
+
+// Sensors asks for all sensors. The error is a *ProblemError when the server
+// gave none.
+func (c *Client) Sensors(ctx context.Context) (*verifier.SensorList, error) {
+	var list verifier.SensorList
+	return &list, c.do(ctx, http.MethodGet, "v1/sensors", nil, &list)
+}
+
+// maxAnswer bounds what is read of an answer, in bytes: MaxAlerts of the
+// largest alerts are well below it.
+const maxAnswer = 64 << 20
+
+// do sends the parameters, in the query string of a GET and the body of a POST,
+// and decodes the answer.
+func (c *Client) do(ctx context.Context, method, path string, p map[string]string, answer any) error {
+	u := c.base.JoinPath(path)
+	var body io.Reader
+	if method == http.MethodPost {
+		data, err := json.Marshal(p, json.Deterministic(true))
+		if err != nil {
+			return fmt.Errorf("encoding the question: %w", err)
+		}
+		body = bytes.NewReader(data)
+	} else {
+		values := url.Values{}
+		for name, value := range p {
+			values.Set(name, value)
+		}
+		u.RawQuery = values.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	if err != nil {
+		return fmt.Errorf("asking %s: %w", c.base.Redacted(), err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return err // names the method and the URL already
+	}
+	defer func() { _ = res.Body.Close() }() // it was only read
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("reading the answer of %s: %w", c.base.Redacted(), err)
+	case len(data) > maxAnswer:
+		return errors.New("the answer is larger than any of falcogate's")
+	case res.StatusCode != http.StatusOK:
+		return problemOf(res, data)
+	}
+	if err := json.Unmarshal(data, answer); err != nil {
+		return fmt.Errorf("the answer of %s is none of falcogate's: %w", c.base.Redacted(), err)
+	}
+	return nil
+}
+
+// problemOf reads a problem; what is none becomes one, with the beginning of
+// the text that came.
+func problemOf(res *http.Response, data []byte) error {
+	var p problem.Problem
+	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	if media != problem.ContentType || json.Unmarshal(data, &p) != nil {
+		p = problem.Problem{Title: http.StatusText(res.StatusCode), Detail: string(bytes.TrimSpace(data[:min(len(data), 200)]))}
+	}
+	p.Status = res.StatusCode
+	return &ProblemError{Problem: p}
+}

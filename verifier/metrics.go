@@ -1,0 +1,155 @@
+package verifier
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/falcogate/falcogate/correlate"
+)
+
+// registry is r, or a private registry when r is nil.
+func registry(r prometheus.Registerer) prometheus.Registerer {
+	if r == nil {
+		return prometheus.NewRegistry()
+	}
+	return r
+}
+
+// tailMetrics are the collectors of a Tail.
+type tailMetrics struct {
+	records prometheus.Counter
+	skipped prometheus.Counter
+	refused prometheus.Counter
+	lag     prometheus.Gauge
+}
+
+func newTailMetrics(r prometheus.Registerer, t *Tail) tailMetrics {
+	m := tailMetrics{
+		records: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "falcogate_index_records_total",
+			Help: "Records of the event log that were applied to the index.",
+		}),
+		skipped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "falcogate_index_skipped_records_total",
+			Help: "Records that were evicted from the event log before they were read.",
+		}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "falcogate_index_refused_records_total",
+			Help: "Records of the event log that could not be applied and count as malformed.",
+		}),
+		lag: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "falcogate_index_lag_seconds",
+			Help: "How long before it was applied the newest record had been logged.",
+		}),
+	}
+	registry(r).MustRegister(m.records, m.skipped, m.refused, m.lag, &indexCollector{tail: t})
+	return m
+}
+
+// applied takes note of a batch whose last record was logged lag ago.
+func (m tailMetrics) applied(n int, lag time.Duration) {
+	m.records.Add(float64(n))
+	m.lag.Set(max(lag, 0).Seconds())
+}
+
+var (
+	descPosition = prometheus.NewDesc("falcogate_index_position",
+		"Position of the event log up to which the index is applied.", nil, nil)
+	descReady = prometheus.NewDesc("falcogate_index_ready",
+		"1 once the index has reached where the event log ended at start, else 0.", nil, nil)
+	descAlerts = prometheus.NewDesc("falcogate_index_alerts",
+		"Alerts that the index holds, by how their namespace is known.", []string{"origin"}, nil)
+	descNamespaces = prometheus.NewDesc("falcogate_index_namespaces",
+		"Namespaces that have alerts in the index.", nil, nil)
+	descBytes = prometheus.NewDesc("falcogate_index_bytes",
+		"Memory that the index takes, estimated.", nil, nil)
+	descFloorAge = prometheus.NewDesc("falcogate_index_floor_age_seconds",
+		"How far back the index reaches; not there while nothing was ever evicted.", nil, nil)
+	descDuplicates = prometheus.NewDesc("falcogate_index_duplicate_alerts_total",
+		"Alerts in the event log that had been stored already.", nil, nil)
+	descNotHeld = prometheus.NewDesc("falcogate_index_unheld_alerts_total",
+		"Alerts that came and are not held, by why: dated before the floor, or too far ahead.", []string{"reason"}, nil)
+	descEvicted = prometheus.NewDesc("falcogate_index_evicted_alerts_total",
+		"Alerts that the index has evicted, by why.", []string{"reason"}, nil)
+	descSensors = prometheus.NewDesc("falcogate_sensors",
+		"Sensors heard within the retention.", nil, nil)
+)
+
+// indexCollector reads the numbers of a Tail's state when they are asked for.
+type indexCollector struct{ tail *Tail }
+
+// Describe implements prometheus.Collector.
+func (c *indexCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		descPosition, descReady, descAlerts, descNamespaces, descBytes,
+		descFloorAge, descDuplicates, descNotHeld, descEvicted, descSensors,
+	} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *indexCollector) Collect(ch chan<- prometheus.Metric) {
+	var (
+		stats    correlate.Stats
+		sensors  int
+		position uint64
+	)
+	c.tail.View(func(state *correlate.State, asOf uint64) {
+		stats, sensors, position = state.Index().Stats(), state.Sensors().Len(), asOf
+	})
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	ready := 0.0
+	if c.tail.Ready() == nil {
+		ready = 1
+	}
+	gauge(descPosition, float64(position))
+	gauge(descReady, ready)
+	gauge(descAlerts, float64(stats.Alerts-stats.Host-stats.Unattributed), correlate.Attributed.String())
+	gauge(descAlerts, float64(stats.Host), correlate.OnHost.String())
+	gauge(descAlerts, float64(stats.Unattributed), correlate.Unattributed.String())
+	gauge(descNamespaces, float64(stats.Namespaces))
+	gauge(descBytes, float64(stats.Bytes))
+	if !stats.Floor.IsZero() {
+		gauge(descFloorAge, c.tail.now().Sub(stats.Floor).Seconds())
+	}
+	counter(descDuplicates, stats.Duplicates)
+	counter(descNotHeld, stats.LateBelowFloor, "before_floor")
+	counter(descNotHeld, stats.Ahead, "ahead")
+	counter(descEvicted, stats.EvictedByAge, "age")
+	counter(descEvicted, stats.EvictedByBytes, "bytes")
+	gauge(descSensors, float64(sensors))
+}
+
+// serviceMetrics are the collectors of a Service.
+type serviceMetrics struct {
+	verdicts  *prometheus.CounterVec
+	duration  prometheus.Histogram
+	published *prometheus.CounterVec
+}
+
+func newServiceMetrics(r prometheus.Registerer) serviceMetrics {
+	m := serviceMetrics{
+		verdicts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "falcogate_verdicts_total",
+			Help: "Verdicts that were evaluated, by outcome and by the evidence that was asked for.",
+		}, []string{"outcome", "evidence"}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "falcogate_verdict_duration_seconds",
+			Help:    "Time to evaluate a verdict, waiting for the index included.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 9),
+		}),
+		published: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "falcogate_verdict_publications_total",
+			Help: "Verdicts to be published, by what came of it: published, duplicate or failed.",
+		}, []string{"result"}),
+	}
+	registry(r).MustRegister(m.verdicts, m.duration, m.published)
+	return m
+}

@@ -1,0 +1,173 @@
+package verifier
+
+import (
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/falcogate/falcogate/correlate"
+)
+
+// Limits of a Question's alerts.
+const (
+	DefaultVerdictAlerts = 10
+	MaxAlerts            = 1000
+)
+
+// Question asks for a verdict: did Falco see anything in Namespace, in Window,
+// at Severity or above? The other fields narrow it. Its zero value is refused:
+// neither the namespace nor the window has a default.
+type Question struct {
+	Namespace string             // exact; required; a name that Kubernetes allows
+	Window    correlate.Window   // event time, [start, end); required; not in the future
+	Pod       string             // pattern as in correlate.ParseGlob; empty means all pods
+	Rule      string             // exact; empty means all rules
+	Sensor    string             // exact hostname; empty means all sensors
+	Severity  correlate.Priority // zero means Warning
+	Evidence  Evidence           // the least that a pass needs; empty means Accounted
+	Limit     int                // alerts to list, at most MaxAlerts; zero means DefaultVerdictAlerts
+}
+
+// FieldError says which field of a question is wrong, and why. Field is a
+// parameter's name in the HTTP interface: "namespace", "start", "end", "pod",
+// "rule", "sensor", "severity", "evidence", "limit", "scope", "order" or
+// "cursor".
+type FieldError struct {
+	Field, Detail string
+}
+
+// Error is "field: detail".
+func (e *FieldError) Error() string { return e.Field + ": " + e.Detail }
+
+// withDefaults fills in what may be left out.
+func (q Question) withDefaults() Question {
+	if q.Severity == 0 {
+		q.Severity = correlate.Warning
+	}
+	if q.Evidence == "" {
+		q.Evidence = Accounted
+	}
+	if q.Limit == 0 {
+		q.Limit = DefaultVerdictAlerts
+	}
+	return q
+}
+
+// Validate returns a *FieldError for the first field that is wrong, or nil. Now
+// is the caller's clock: a window that reaches beyond it is refused, because
+// its end would be silent by construction. Fields left out are right when they
+// have a default.
+func (q Question) Validate(now time.Time) error {
+	_, err := q.withDefaults().queries(now)
+	return err
+}
+
+// queries checks the question and turns it into what the index is asked.
+func (q Question) queries(now time.Time) (queries, error) {
+	if err := checkNamespace(q.Namespace); err != nil {
+		return queries{}, err
+	}
+	if _, err := ParseEvidence(string(q.Evidence)); err != nil {
+		return queries{}, &FieldError{"evidence", err.Error()}
+	}
+	inScope, err := filter{
+		window: q.Window, severity: q.Severity, pod: q.Pod, rule: q.Rule, sensor: q.Sensor, limit: q.Limit,
+	}.query(now)
+	if err != nil {
+		return queries{}, err
+	}
+	inScope.Scope, inScope.Namespace = correlate.InNamespace, q.Namespace
+
+	out := queries{inScope: inScope, podless: inScope, unattributed: inScope}
+	out.podless.Pod = correlate.NoPod()
+	// A pattern that matches the empty name has counted those already.
+	out.askPodless = !inScope.Pod.Match("")
+	// Which pod such an alert belongs to is as open as its namespace: the
+	// pattern must not leave it out.
+	out.unattributed.Pod = correlate.Glob{}
+	out.unattributed.Namespace = ""
+	out.host = out.unattributed
+	out.unattributed.Scope, out.host.Scope = correlate.WithoutNamespace, correlate.Host
+	return out, nil
+}
+
+// queries are what a verdict asks of the index.
+type queries struct {
+	inScope      correlate.Query // what decides
+	podless      correlate.Query // in the namespace, but which pod is not known
+	unattributed correlate.Query // which namespace is not known
+	host         correlate.Query // on the host itself
+	askPodless   bool
+}
+
+// filter is what questions and lists have in common.
+type filter struct {
+	window            correlate.Window
+	severity          correlate.Priority
+	pod, rule, sensor string
+	limit             int
+}
+
+// query checks the filter. The query's scope is left to the caller.
+func (f filter) query(now time.Time) (correlate.Query, error) {
+	q := correlate.Query{Window: f.window, MinPriority: f.severity, Rule: f.rule, Sensor: f.sensor}
+	if err := checkWindow(f.window, now); err != nil {
+		return q, err
+	}
+	if !f.severity.Valid() {
+		return q, &FieldError{"severity", fmt.Sprintf("%s is none of Falco's priorities", f.severity)}
+	}
+	if f.pod != "" {
+		pod, err := correlate.ParseGlob(f.pod)
+		if err != nil {
+			return q, &FieldError{"pod", err.Error()}
+		}
+		q.Pod = pod
+	}
+	for _, s := range []struct{ field, value string }{{"pod", f.pod}, {"rule", f.rule}, {"sensor", f.sensor}} {
+		if !utf8.ValidString(s.value) {
+			return q, &FieldError{s.field, "want UTF-8"}
+		}
+	}
+	if f.limit < 1 || f.limit > MaxAlerts {
+		return q, &FieldError{"limit", fmt.Sprintf("want 1 to %d, have %d", MaxAlerts, f.limit)}
+	}
+	return q, nil
+}
+
+// checkWindow refuses a window that can't be answered for.
+func checkWindow(w correlate.Window, now time.Time) error {
+	stamp := func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+	switch {
+	case w.Start.IsZero():
+		return &FieldError{"start", "required: say since when alerts count"}
+	case w.Start.Unix() < 0:
+		return &FieldError{"start", fmt.Sprintf("%s is before 1970", stamp(w.Start))}
+	case w.Start.After(now):
+		return &FieldError{"start", fmt.Sprintf("%s is in the future: it is %s here", stamp(w.Start), stamp(now))}
+	case w.End.IsZero():
+		return &FieldError{"end", "required"}
+	case w.End.After(now):
+		return &FieldError{"end", fmt.Sprintf("%s is in the future: it is %s here", stamp(w.End), stamp(now))}
+	case !w.Start.Before(w.End):
+		return &FieldError{"start", fmt.Sprintf("%s is not before the end, %s: the window would be empty", stamp(w.Start), stamp(w.End))}
+	}
+	return nil
+}
+
+// checkNamespace refuses names that no namespace can have. Nothing would ever
+// be seen in those, so a typo would pass where silence is trusted.
+func checkNamespace(ns string) error {
+	if ns == "" {
+		return &FieldError{"namespace", "required: name the namespace to ask about"}
+	}
+	ok := len(ns) <= 63 && ns[0] != '-' && ns[len(ns)-1] != '-'
+	for _, c := range []byte(ns) {
+		ok = ok && (c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z')
+	}
+	if !ok {
+		return &FieldError{"namespace", fmt.Sprintf(
+			"%.80q can be no namespace: want at most 63 lower-case letters, digits and hyphens, no hyphen at either end", ns)}
+	}
+	return nil
+}

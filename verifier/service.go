@@ -1,0 +1,97 @@
+package verifier
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// DefaultCatchUp is how long an answer waits for the index to reach the end of
+// the event log, unless another time is given.
+const DefaultCatchUp = 5 * time.Second
+
+// ServiceOptions configure a Service.
+type ServiceOptions struct {
+	Log  Log   // required
+	Tail *Tail // required; of the same log
+	// Subject makes the subject that a verdict ("pass", "fail" or
+	// "inconclusive") over a namespace is published under. Required for
+	// Publish.
+	Subject func(namespace, verdict string) string
+	// Instance names this falcogate in published verdicts, such as a pod's
+	// name. Characters other than letters, digits, '.', '_' and '-' are
+	// replaced. Empty means "falcogate".
+	Instance string
+	// CatchUp bounds the wait for the index; zero means DefaultCatchUp.
+	CatchUp time.Duration
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Logger is told of what an answer could not have. Nil discards.
+	Logger *slog.Logger
+	// Registerer gets the service's collectors. Nil means a private registry.
+	Registerer prometheus.Registerer
+}
+
+// Service answers questions from the tail's state. All methods may be called
+// concurrently, at any time.
+type Service struct {
+	log     Log
+	tail    *Tail
+	subject func(namespace, verdict string) string
+	source  string // CloudEvents source
+	catchUp time.Duration
+	now     func() time.Time
+	logger  *slog.Logger
+	meters  serviceMetrics
+}
+
+// NewService makes a Service. It has nothing to close.
+func NewService(opts ServiceOptions) *Service {
+	s := &Service{
+		log:     opts.Log,
+		tail:    opts.Tail,
+		subject: opts.Subject,
+		source:  eventSource(opts.Instance),
+		catchUp: opts.CatchUp,
+		now:     opts.Now,
+		logger:  opts.Logger,
+		meters:  newServiceMetrics(opts.Registerer),
+	}
+	if s.catchUp <= 0 {
+		s.catchUp = DefaultCatchUp
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	return s
+}
+
+// Now is the service's clock: the one that questions are checked against.
+func (s *Service) Now() time.Time { return s.now() }
+
+// Ready is nil when answers can be had that are not inconclusive for the
+// index's sake; else it says what is missing.
+func (s *Service) Ready() error { return s.tail.Ready() }
+
+// reachEnd waits until the index has got to where the event log ends now. An
+// error says why that can't be known: then alerts may be in the log that the
+// index does not have.
+func (s *Service) reachEnd(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.catchUp)
+	defer cancel()
+	before := s.tail.Position()
+	_, last, _, err := s.log.Bounds(ctx)
+	if err != nil {
+		return fmt.Errorf("the event log did not say where it ends: %w", err)
+	}
+	if last < before {
+		return fmt.Errorf("the event log ends at position %d, before %d, which was read already: it was cut or replaced, restart falcogate", last, before)
+	}
+	return s.tail.WaitFor(ctx, last)
+}

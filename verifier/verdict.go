@@ -1,0 +1,100 @@
+package verifier
+
+import (
+	"time"
+
+	"github.com/falcogate/falcogate/correlate"
+)
+
+// Verdict answers a Question. Its JSON form is what the HTTP interface answers,
+// what the command line prints and what is published. Times are in UTC.
+type Verdict struct {
+	// ID names the answer: the same question, answered the same at the same
+	// position of the log, has the same ID.
+	ID      string  `json:"id"`
+	Verdict Outcome `json:"verdict"`
+	// Passed is true for a pass only.
+	Passed bool `json:"passed"`
+	// Reason and Message are those of Reasons[0], which decided.
+	Reason  ReasonCode `json:"reason"`
+	Message string     `json:"message"`
+	// Reasons are all there are, the worst first.
+	Reasons []Reason `json:"reasons"`
+
+	// AlertCount and Summary count the alerts in scope at Severity or above,
+	// whatever the limit of the list.
+	AlertCount uint64  `json:"alert_count"`
+	Truncated  bool    `json:"truncated"` // Alerts lists fewer than AlertCount
+	Summary    Summary `json:"summary"`
+	Alerts     []Alert `json:"alerts"` // newest first
+
+	Namespace string             `json:"namespace"`
+	Pod       string             `json:"pod,omitzero"`
+	Rule      string             `json:"rule,omitzero"`
+	Sensor    string             `json:"sensor,omitzero"`
+	Severity  correlate.Priority `json:"severity"`
+	Evidence  Evidence           `json:"evidence"` // the least that the question accepts
+	Window    Window             `json:"window"`
+	Coverage  Coverage           `json:"coverage"`
+	// HostAlerts counts the alerts of the hosts themselves at Severity or above
+	// in the window. They belong to no namespace and decide nothing, but an
+	// escape from a container shows up as one.
+	HostAlerts uint64 `json:"host_alerts"`
+
+	// AsOf is the position of the event log up to which alerts were counted.
+	AsOf        uint64    `json:"as_of"`
+	EvaluatedAt time.Time `json:"evaluated_at"`
+}
+
+// Coverage says what is known of the window besides its alerts.
+type Coverage struct {
+	// Evidence is the level that was reached.
+	Evidence Evidence `json:"evidence"`
+	// Unattributed counts the alerts at the question's severity or above, in
+	// the window, that could belong to its scope: of an unknown namespace.
+	Unattributed uint64 `json:"unattributed"`
+	// WithoutPod counts the alerts of the namespace that name no pod. It is 0
+	// when the question does not ask for pods.
+	WithoutPod uint64 `json:"without_pod"`
+	// Floor is the event time below which alerts are not kept any more. It is
+	// left out when nothing was ever thrown away.
+	Floor time.Time `json:"floor,omitzero"`
+}
+
+// Window is the span [Start, End) of event time that a verdict or a list is
+// about.
+type Window struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
+
+// Summary counts alerts by priority, under Falco's names in lower case.
+type Summary struct {
+	Emergency     uint64 `json:"emergency"`
+	Alert         uint64 `json:"alert"`
+	Critical      uint64 `json:"critical"`
+	Error         uint64 `json:"error"`
+	Warning       uint64 `json:"warning"`
+	Notice        uint64 `json:"notice"`
+	Informational uint64 `json:"informational"`
+	Debug         uint64 `json:"debug"`
+}
+
+// summarise turns the index's counts into a Summary.
+func summarise(c correlate.Counts) Summary {
+	return Summary{
+		Emergency:     c[correlate.Emergency],
+		Alert:         c[correlate.Alarm],
+		Critical:      c[correlate.Critical],
+		Error:         c[correlate.Error],
+		Warning:       c[correlate.Warning],
+		Notice:        c[correlate.Notice],
+		Informational: c[correlate.Informational],
+		Debug:         c[correlate.Debug],
+	}
+}
+
+// windowOf is w in UTC, without what the process's own clock adds to a time.
+func windowOf(w correlate.Window) Window {
+	return Window{Start: w.Start.UTC().Round(0), End: w.End.UTC().Round(0)}
+}
