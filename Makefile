@@ -1,0 +1,51 @@
+# falcogate: run `make help`.
+
+GO            ?= go
+BIN           := bin
+CACHE         := .cache
+TOOLS         := $(CURDIR)/$(CACHE)/tools
+GOLANGCI_LINT := $(TOOLS)/golangci-lint-v2.15.0
+NATS_CLI      := $(TOOLS)/nats-v0.5.1
+FUZZTIME      ?= 20s
+VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS       := -s -w -X main.version=$(VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help build test lint fmt fuzz bench demo clean
+
+help: ## Show what can be made
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build bin/falcogate
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/falcogate ./cmd/falcogate
+
+test: ## Run all tests with the race detector
+	$(GO) test -race -timeout 15m ./...
+
+lint: $(GOLANGCI_LINT) ## Check format, style and the direction of imports
+	$(GOLANGCI_LINT) run ./...
+	cd test/bench && $(GO) vet ./...
+
+fmt: $(GOLANGCI_LINT) ## Format all Go files
+	$(GOLANGCI_LINT) fmt ./...
+
+fuzz: ## Fuzz every decoder for FUZZTIME each (default 20s)
+	FUZZTIME=$(FUZZTIME) GO=$(GO) ./test/fuzz.sh
+
+bench: ## Measure speed and size; prints the table of docs/benchmarks.md
+	cd test/bench && $(GO) run .
+
+demo: build $(NATS_CLI) ## From a recorded Falco to verdicts on NATS
+	FALCOGATE=$(CURDIR)/$(BIN)/falcogate NATS=$(NATS_CLI) ./test/demo/demo.sh
+
+clean: ## Remove what was built
+	rm -rf $(BIN) $(CACHE)
+
+# Tools are built from the module proxy, once per version, apart from go.mod.
+$(GOLANGCI_LINT):
+	@mkdir -p $(TOOLS)/new && GOBIN=$(TOOLS)/new $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	@mv $(TOOLS)/new/golangci-lint $@
+
+$(NATS_CLI):
+	@mkdir -p $(TOOLS)/new && GOBIN=$(TOOLS)/new $(GO) install github.com/nats-io/natscli/nats@v0.5.1
+	@mv $(TOOLS)/new/nats $@

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/falcogate/falcogate/verifier"
+	"github.com/falcogate/falcogate/verifier/httpapi"
+)
+
+func newCheckCommand(environ []string, streams stdio) *cobra.Command {
+	var (
+		server  serverOptions
+		q       httpapi.Query
+		publish bool
+		quiet   bool
+	)
+	cmd := &cobra.Command{
+		Use:   "check -n NAMESPACE --since T",
+		Short: "Ask for a verdict; the exit code is the answer",
+		Long: `Ask whether Falco saw anything in a namespace since T.
+
+Exit codes: 0 pass, 1 fail, 2 inconclusive or the server can't be asked, 3 wrong usage.`,
+		Example: `  falcogate check -n shadow-checkout --since 10m
+  falcogate check -n shadow-checkout --since 2026-11-23T06:26:40Z --severity critical --publish
+  falcogate check -n shadow-checkout --pod 'checkout-7d9f*' --since 1h -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := configure(cmd, environ, ""); err != nil {
+				return err
+			}
+			switch {
+			case q.Namespace == "":
+				return usagef("--namespace is required: a gate is about one namespace")
+			case q.Since == "":
+				return usagef("--since is required: a gate has no default start")
+			}
+			if err := checkScope(cmd, q); err != nil {
+				return err
+			}
+			if _, err := verifier.ParseEvidence(q.Evidence); q.Evidence != "" && err != nil {
+				return usagef("--evidence: %w", err)
+			}
+			client, closeIdle, err := server.client()
+			if err != nil {
+				return err
+			}
+			defer closeIdle()
+			v, err := client.Verdict(cmd.Context(), q, publish)
+			if err != nil {
+				return asked(err)
+			}
+			out := streams.out
+			if quiet {
+				out = io.Discard
+			}
+			if err := newPrinter(out, server.output).verdict(v); err != nil {
+				return &exitError{code: exitInconclusive, err: err}
+			}
+			return verdictCode(v)
+		},
+	}
+	flags := cmd.Flags()
+	server.register(flags)
+	registerScope(flags, &q)
+	flags.StringVar(&q.Evidence, "evidence", "", "least `evidence` that a pass needs: accounted, heard, none (default accounted)")
+	flags.BoolVar(&publish, "publish", false, "publish the verdict to NATS before answering")
+	flags.BoolVarP(&quiet, "quiet", "q", false, "write nothing; the exit code is the answer")
+	return cmd
+}
+
+// verdictCode turns a verdict into the exit code. What is neither a pass nor a
+// fail is inconclusive.
+func verdictCode(v *verifier.Verdict) error {
+	switch v.Verdict {
+	case verifier.Pass:
+		return nil
+	case verifier.Fail:
+		return &exitError{code: exitFail}
+	default:
+		return &exitError{code: exitInconclusive}
+	}
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/falcogate/falcogate/correlate"
+	"github.com/falcogate/falcogate/verifier/httpapi"
+)
+
+// serverOptions say which falcogate to ask.
+type serverOptions struct {
+	url     string
+	tls     tlsFiles
+	timeout time.Duration
+	output  string
+}
+
+func (o *serverOptions) register(flags *pflag.FlagSet) {
+	flags.StringVar(&o.url, "server", "http://127.0.0.1:8080", "`URL` of falcogate's API")
+	flags.StringVar(&o.tls.ca, "server-ca", "", "CA `file` of an https server")
+	durationFlag(flags, &o.timeout, "timeout", httpapi.DefaultTimeout, "how long to wait for the answer")
+	choiceFlag(flags, &o.output, "output", "o", "text", []string{"text", "json", "jsonl"}, "how to write the answer")
+}
+
+// client makes the client and what closes its connections.
+func (o *serverOptions) client() (*httpapi.Client, func(), error) {
+	config, err := o.tls.client()
+	if err != nil {
+		return nil, nil, usagef("--server-ca: %w", err)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = config
+	client, err := httpapi.NewClient(o.url, &http.Client{Transport: transport, Timeout: o.timeout})
+	if err != nil {
+		return nil, nil, usagef("--server: %w", err)
+	}
+	return client, transport.CloseIdleConnections, nil
+}
+
+// asked turns an error of a request into the program's: what the server refuses
+// is wrong usage, everything else means that nothing is known.
+func asked(err error) error {
+	var refused *httpapi.ProblemError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refused) && refused.Problem.Status == http.StatusBadRequest:
+		return usagef("%w", err)
+	}
+	return &exitError{code: exitInconclusive, err: err}
+}
+
+// registerScope registers the flags that say which alerts are meant.
+func registerScope(flags *pflag.FlagSet, q *httpapi.Query) {
+	flags.StringVarP(&q.Namespace, "namespace", "n", "", "Kubernetes `namespace`, exact")
+	flags.StringVar(&q.Pod, "pod", "", "pods, as a `glob`")
+	flags.StringVar(&q.Rule, "rule", "", "Falco `rule`, exact")
+	flags.StringVar(&q.Sensor, "sensor", "", "`hostname` of one Falco, exact")
+	flags.StringVar(&q.Since, "since", "", "start of the window: `time` (RFC 3339, Unix) or how long ago (10m, 2d)")
+	flags.StringVar(&q.Until, "until", "", "end of the window, likewise; `time` now if not given")
+	flags.StringVar(&q.Severity, "severity", "", "least `priority` that counts, by Falco's names (default warning)")
+	flags.IntVar(&q.Limit, "limit", 0, "alerts to show at most; 0 is the server's default")
+}
+
+// checkScope finds what the server would refuse before it is asked, so that
+// wrong usage is told from a server that is away.
+func checkScope(cmd *cobra.Command, q httpapi.Query) error {
+	for flag, value := range map[string]string{"since": q.Since, "until": q.Until} {
+		if value == "" {
+			continue
+		}
+		if _, err := httpapi.ParseTime(value, time.Now()); err != nil {
+			return usagef("--%s: %w", flag, err)
+		}
+	}
+	if q.Severity != "" {
+		if _, err := correlate.ParsePriority(q.Severity); err != nil {
+			return usagef("--severity: %w", err)
+		}
+	}
+	if q.Limit < 0 {
+		return usagef("--limit: have %d, want a number above 0", q.Limit)
+	}
+	for _, flag := range []string{"namespace", "pod", "rule", "sensor", "since", "until", "severity"} {
+		// An empty value is a variable that was not set, and must not widen the
+		// question.
+		if f := cmd.Flags().Lookup(flag); f.Changed && f.Value.String() == "" {
+			return usagef("--%s is empty: give it a value or leave it out", flag)
+		}
+	}
+	return nil
+}
+
+// parseDuration reads what flags read.
+func parseDuration(s string) (time.Duration, error) {
+	d, err := httpapi.ParseDuration(s)
+	if err != nil {
+		return 0, fmt.Errorf("duration: %w", err)
+	}
+	return d, nil
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/falcogate/falcogate/correlate"
+	"github.com/falcogate/falcogate/internal/eventlog"
+	"github.com/falcogate/falcogate/verifier"
+	"github.com/falcogate/falcogate/verifier/httpapi"
+)
+
+// parts is the daemon while it is wired together. Parts are started against the
+// direction in which data flows, so that each finds what it hands its data to:
+// log, tail, readers, listeners. They are stopped in the reverse.
+type parts struct {
+	o         *serveOptions
+	logger    *slog.Logger
+	registry  *prometheus.Registry
+	lifecycle *lifecycle
+	failed    chan error // the first end that nobody asked for
+	log       *lateLog
+	service   *verifier.Service // nil with --only consumer
+	api       *httpapi.Server
+}
+
+// serve runs the daemon until ctx ends or a part fails for good.
+func serve(ctx context.Context, o *serveOptions, logger *slog.Logger) (err error) {
+	p := &parts{
+		o: o, logger: logger, registry: prometheus.NewRegistry(), log: newLateLog(),
+		lifecycle: &lifecycle{log: logger}, failed: make(chan error, 1),
+	}
+	defer func() { err = errors.Join(err, p.lifecycle.stop()) }()
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		buildInfo())
+
+	if err := p.openLog(ctx); err != nil {
+		return err
+	}
+	if o.only != onlyConsumer {
+		p.startVerifier()
+	}
+	addresses := []any{}
+	if o.only != onlyVerifier {
+		ingest, err := p.startConsumer()
+		if err != nil {
+			return err
+		}
+		addresses = append(addresses, "ingest", ingest)
+	}
+	if err := p.startAPI(ctx); err != nil {
+		return err
+	}
+	addresses = append(addresses, "api", p.api.Addr())
+	if o.natsListen != "" {
+		addresses = append(addresses, "nats", p.log.log.ListenURL())
+	}
+	logger.Info("listening", addresses...)
+
+	select {
+	case <-ctx.Done():
+		logger.Info("stopping")
+		return nil
+	case err := <-p.failed:
+		return err
+	}
+}
+
+// background runs f until the daemon stops. An error of f ends the daemon.
+func (p *parts) background(name string, f func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := f(ctx); err != nil && ctx.Err() == nil {
+			p.fail(fmt.Errorf("%s: %w", name, err))
+		}
+	}()
+	p.lifecycle.onStop(name, p.o.shutdownTimeout, func(stop context.Context) error {
+		cancel()
+		select {
+		case <-done:
+			return nil
+		case <-stop.Done():
+			return stop.Err()
+		}
+	})
+}
+
+// fail ends the daemon with the first error.
+func (p *parts) fail(err error) {
+	select {
+	case p.failed <- err:
+	default:
+	}
+}
+
+// openLog opens the event log: at once when it is embedded, in the background
+// when it is a NATS server that may come up later than we do.
+func (p *parts) openLog(ctx context.Context) error {
+	o := p.o
+	config, err := o.natsTLS.client()
+	if err != nil {
+		return fmt.Errorf("nats: %w", err)
+	}
+	options := eventlog.Options{
+		DataDir: o.dataDir, URL: o.natsURL, CredsFile: o.natsCreds, TLS: config, Replicas: o.natsReplicas, NATSListen: o.natsListen,
+		Retention: o.retention, MaxBytes: o.retentionBytes, SyncInterval: o.syncInterval, SyncAlways: o.syncAlways,
+		Logger: p.logger, Registerer: p.registry,
+	}
+	if o.natsURL == "" {
+		log, err := eventlog.Open(ctx, options)
+		if err != nil {
+			return err
+		}
+		p.log.set(log)
+		p.lifecycle.onStop("event log", o.shutdownTimeout, log.Close)
+		return nil
+	}
+	p.background("event log", func(ctx context.Context) error {
+		log, err := eventlog.Open(ctx, options)
+		if err != nil {
+			return err
+		}
+		p.log.set(log)
+		<-ctx.Done()
+		bounded, cancel := context.WithTimeout(context.Background(), o.shutdownTimeout)
+		defer cancel()
+		return log.Close(bounded)
+	})
+	return nil
+}
+
+func (p *parts) startVerifier() {
+	tail := verifier.NewTail(verifier.TailOptions{
+		Log:    p.log,
+		Limits: correlate.Limits{Retention: p.o.retention, MaxBytes: p.o.indexMaxBytes},
+		Logger: p.logger, Registerer: p.registry,
+	})
+	instance, err := os.Hostname()
+	if err != nil {
+		instance = "" // the service has a name for that
+	}
+	p.service = verifier.NewService(verifier.ServiceOptions{
+		Log: p.log, Tail: tail, Subject: eventlog.VerdictSubject, Instance: instance, Logger: p.logger, Registerer: p.registry,
+	})
+	p.background("tail", tail.Run)
+}
+
+// ready says what is missing for answers to be had.
+func (p *parts) ready() error {
+	if err := p.log.health(); err != nil {
+		return err
+	}
+	if p.service == nil {
+		return nil
+	}
+	return p.service.Ready()
+}
+
+func (p *parts) startAPI(ctx context.Context) error {
+	config, err := tlsFiles{cert: p.o.tlsCert, key: p.o.tlsKey}.server()
+	if err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
+	options := httpapi.Options{
+		Listen: p.o.listen, TLS: config, Ready: p.ready, Gatherer: p.registry, Registerer: p.registry, Logger: p.logger,
+	}
+	if p.service != nil {
+		options.Service = p.service
+	}
+	p.api = httpapi.NewServer(options)
+	if err := p.api.Start(ctx); err != nil {
+		return err
+	}
+	p.warnIfOpen("API", p.api.Addr(), "whoever reaches it can read alerts of all namespaces")
+	p.lifecycle.onStop("API", p.o.shutdownTimeout, p.api.Shutdown)
+	go func() {
+		if err := p.api.Wait(); err != nil {
+			p.fail(err)
+		}
+	}()
+	p.lifecycle.onStop("readiness", time.Second, func(context.Context) error { p.api.Drain(); return nil })
+	return nil
+}
+
+// warnIfOpen warns of a listener beyond loopback that does not ask who calls.
+func (p *parts) warnIfOpen(name, address, risk string) {
+	host, _, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err == nil && ip != nil && !ip.IsLoopback() {
+		p.logger.Warn("a listener is open beyond this machine and asks nobody who they are", "listener", name, "address", address, "risk", risk)
+	}
+}
+
+// buildInfo is the conventional metric that tells which version runs.
+func buildInfo() prometheus.Collector {
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "falcogate_build_info", Help: "Always 1; the label tells the version.",
+		ConstLabels: prometheus.Labels{"version": version},
+	})
+	info.Set(1)
+	return info
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/falcogate/falcogate/consumer"
+	"github.com/falcogate/falcogate/consumer/falcogrpc"
+	"github.com/falcogate/falcogate/consumer/falcohttp"
+)
+
+// startConsumer starts the readers of gRPC outputs and the listener for HTTP
+// outputs, and returns the listener's address, empty when there is none.
+func (p *parts) startConsumer() (string, error) {
+	intake, err := consumer.NewIntake(consumer.IntakeOptions{
+		Log: p.log, Logger: p.logger, Registerer: p.registry,
+		// A snapshot must not outlive the ruleset that it cites.
+		RulesetInterval: min(time.Hour, p.o.retention/4),
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := p.startReaders(intake); err != nil {
+		return "", err
+	}
+	if p.o.ingestListen == "" {
+		return "", nil
+	}
+	config, err := p.o.ingestTLS.server()
+	if err != nil {
+		return "", fmt.Errorf("ingest: %w", err)
+	}
+	server, err := falcohttp.NewServer(falcohttp.Options{
+		Listen: p.o.ingestListen, TLS: config, Intake: intake, BodyLimit: p.o.ingestBodyLimit, Logger: p.logger, Registerer: p.registry,
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := server.Start(); err != nil {
+		return "", err
+	}
+	p.lifecycle.onStop("ingest", p.o.shutdownTimeout, server.Shutdown)
+	go func() {
+		<-server.Done()
+		if err := server.Err(); err != nil {
+			p.fail(err)
+		}
+	}()
+	address := server.Addr().String()
+	if p.o.ingestTLS.ca == "" {
+		p.warnIfOpen("ingest", address, "whoever reaches it can forge alerts and heartbeats; see --ingest-client-ca")
+	}
+	return address, nil
+}
+
+// startReaders starts one reader for each Falco.
+func (p *parts) startReaders(intake *consumer.Intake) error {
+	config, err := p.o.falcoTLS.client()
+	if err != nil {
+		return fmt.Errorf("falco: %w", err)
+	}
+	for _, target := range p.o.falco {
+		reader, err := falcogrpc.NewReader(falcogrpc.ReaderOptions{
+			Target: target, TLS: config, RequestInterval: p.o.falcoInterval, Intake: intake, Log: p.log, Logger: p.logger, Registerer: p.registry,
+		})
+		if err != nil {
+			return err
+		}
+		p.background("reader of "+target, reader.Run)
+	}
+	return nil
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/falcogate/falcogate/consumer/falcogrpc"
+	"github.com/falcogate/falcogate/consumer/falcohttp"
+	"github.com/falcogate/falcogate/consumer/replay"
+)
+
+// replayOptions are all flags of replay.
+type replayOptions struct {
+	grpc, http  string
+	tls         tlsFiles
+	addressFile string
+	play        replay.Options
+	output      string
+}
+
+func newReplayCommand(environ []string, streams stdio) *cobra.Command {
+	var o replayOptions
+	cmd := &cobra.Command{
+		Use:   "replay FILE (--grpc ADDRESS | --http URL)",
+		Short: "Play a recording as Falco would",
+		Long: `Play a recording of Falco's alerts: JSON lines as Falco writes them, plain or
+gzip, or protojson of its gRPC output. FILE is - for standard input.
+
+--grpc serves Falco's outputs service and waits for a subscriber; --http sends one
+POST after the other as Falco's http_output does. --rebase shifts all times so that
+a paced replay starts now and an unpaced one ends now.`,
+		Example: `  falcogate replay incident.jsonl.gz --http http://127.0.0.1:2801/ --rebase --speed 10
+  falcogate replay incident.jsonl --grpc unix:///tmp/falco.sock --as-fast-as-possible`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := configure(cmd, environ, ""); err != nil {
+				return err
+			}
+			if (o.grpc == "") == (o.http == "") {
+				return usagef("want one of --grpc and --http")
+			}
+			if cmd.Flags().Changed("speed") && o.play.AsFastAsPossible {
+				return usagef("--speed and --as-fast-as-possible exclude each other")
+			}
+			if o.play.Speed <= 0 {
+				return usagef("--speed is %v, want more than 0", o.play.Speed)
+			}
+			return o.run(cmd.Context(), args[0], streams)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.grpc, "grpc", "", "serve Falco's gRPC output at `unix:///path` or host:port")
+	flags.StringVar(&o.http, "http", "", "POST to this `URL`, as Falco's http_output does")
+	flags.StringVar(&o.tls.ca, "tls-ca", "", "CA `file`: of the clients with --grpc, of the server with --http")
+	flags.StringVar(&o.tls.cert, "tls-cert", "", "own certificate `file`")
+	flags.StringVar(&o.tls.key, "tls-key", "", "own key `file`")
+	flags.StringVar(&o.addressFile, "address-file", "", "write the address that --grpc got to this `file`")
+	flags.Float64Var(&o.play.Speed, "speed", 1, "how many times faster than it was")
+	flags.BoolVar(&o.play.AsFastAsPossible, "as-fast-as-possible", false, "don't wait between messages")
+	flags.BoolVar(&o.play.Rebase, "rebase", false, "shift all times to now")
+	choiceFlag(flags, &o.output, "output", "o", "text", []string{"text", "json"}, "how to write the summary")
+	return cmd
+}
+
+func (o *replayOptions) run(ctx context.Context, file string, streams stdio) error {
+	recording, err := replay.Open(file)
+	if err != nil {
+		return &exitError{code: exitInconclusive, err: err}
+	}
+	defer recording.Close()
+	var target replayTarget
+	if o.grpc != "" {
+		target, err = o.serveGRPC()
+	} else {
+		target, err = o.postHTTP()
+	}
+	if err != nil {
+		return usagef("%w", err)
+	}
+	o.play.Sink = target
+	if isTerminal(streams.err) {
+		o.play.Progress = progress(streams.err)
+	}
+	summary, err := replay.Play(ctx, recording, o.play)
+	if err == nil {
+		err = target.finish(ctx)
+	}
+	err = errors.Join(err, target.close())
+	if o.play.Progress != nil {
+		fmt.Fprintln(streams.err)
+	}
+	if err := o.report(streams.out, summary); err != nil {
+		return &exitError{code: exitInconclusive, err: err}
+	}
+	if err != nil {
+		return &exitError{code: exitInconclusive, err: err}
+	}
+	return nil
+}
+
+// report writes what was sent, also when the replay broke off.
+func (o *replayOptions) report(out io.Writer, s replay.Summary) error {
+	if o.output == "json" {
+		return json.NewEncoder(out).Encode(s)
+	}
+	_, err := fmt.Fprintf(out, "sent %d messages, from %s to %s, times shifted by %s\n", s.Sent, when(s.First), when(s.Last), s.Shift)
+	return err
+}
+
+// progress writes one line over and over, a few times a second.
+func progress(w io.Writer) func(int, time.Time) {
+	var last time.Time
+	return func(sent int, t time.Time) {
+		if now := time.Now(); now.Sub(last) > 200*time.Millisecond {
+			last = now
+			fmt.Fprintf(w, "\r%d messages, at %s ", sent, when(t))
+		}
+	}
+}
+
+// replayTarget is where a replay goes.
+type replayTarget interface {
+	replay.Sink
+	// finish waits until all that was sent has arrived.
+	finish(ctx context.Context) error
+	close() error
+}
+
+// grpcTarget plays Falco's gRPC server.
+type grpcTarget struct{ server *falcogrpc.Server }
+
+func (o *replayOptions) serveGRPC() (replayTarget, error) {
+	var config *tls.Config
+	if !strings.HasPrefix(o.grpc, "unix:") {
+		if o.tls.cert == "" || o.tls.ca == "" {
+			return nil, errors.New("--grpc at host:port needs --tls-cert, --tls-key and --tls-ca: Falco demands mutual TLS there")
+		}
+		var err error
+		if config, err = o.tls.server(); err != nil {
+			return nil, err
+		}
+	}
+	server, err := falcogrpc.NewServer(falcogrpc.ServerOptions{Address: o.grpc, TLS: config})
+	if err != nil {
+		return nil, err
+	}
+	if o.addressFile != "" {
+		// Renamed into place, so that whoever waits for it reads all of it.
+		temporary := o.addressFile + ".new"
+		err := os.WriteFile(temporary, []byte(server.Addr().String()+"\n"), 0o600)
+		if err == nil {
+			err = os.Rename(temporary, o.addressFile)
+		}
+		if err != nil {
+			return nil, errors.Join(err, server.Close())
+		}
+	}
+	return grpcTarget{server}, nil
+}
+
+func (t grpcTarget) Send(ctx context.Context, m replay.Message) error {
+	if m.JSON == nil {
+		return errors.New("a text line holds no fields, which Falco's gRPC output has: play it with --http")
+	}
+	return t.server.Send(ctx, m.JSON)
+}
+
+func (t grpcTarget) finish(ctx context.Context) error { return t.server.Drain(ctx) }
+func (t grpcTarget) close() error                     { return t.server.Close() }
+
+// httpTarget plays Falco's HTTP output.
+type httpTarget struct {
+	poster *falcohttp.Poster
+	// refused are answers other than 200. Falco does not look at them; whoever
+	// replays wants to know.
+	refused int
+	first   error
+}
+
+func (o *replayOptions) postHTTP() (replayTarget, error) {
+	config, err := o.tls.client()
+	if err != nil {
+		return nil, err
+	}
+	poster, err := falcohttp.NewPoster(falcohttp.PosterOptions{URL: o.http, TLS: config})
+	if err != nil {
+		return nil, err
+	}
+	return &httpTarget{poster: poster}, nil
+}
+
+func (t *httpTarget) Send(ctx context.Context, m replay.Message) error {
+	contentType, body := "application/json", m.JSON
+	if body == nil {
+		contentType, body = "text/plain", m.Text
+	}
+	err := t.poster.Post(ctx, contentType, body)
+	var refused *falcohttp.AnswerError
+	if errors.As(err, &refused) {
+		if t.refused++; t.first == nil {
+			t.first = err
+		}
+		return nil
+	}
+	return err
+}
+
+func (t *httpTarget) finish(context.Context) error {
+	if t.refused > 0 {
+		return fmt.Errorf("%d messages were not taken; the first: %w", t.refused, t.first)
+	}
+	return nil
+}
+
+func (t *httpTarget) close() error {
+	t.poster.Close()
+	return nil
+}

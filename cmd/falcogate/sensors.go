@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/falcogate/falcogate/verifier"
+)
+
+func newSensorsCommand(environ []string, streams stdio) *cobra.Command {
+	var server serverOptions
+	cmd := &cobra.Command{
+		Use:   "sensors",
+		Short: "List the Falcos that were heard",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := configure(cmd, environ, ""); err != nil {
+				return err
+			}
+			client, closeIdle, err := server.client()
+			if err != nil {
+				return err
+			}
+			defer closeIdle()
+			list, err := client.Sensors(cmd.Context())
+			if err != nil {
+				return asked(err)
+			}
+			if err := newPrinter(streams.out, server.output).sensors(list); err != nil {
+				return &exitError{code: exitInconclusive, err: err}
+			}
+			return nil
+		},
+	}
+	server.register(cmd.Flags())
+	return cmd
+}
+
+// sensors writes the list: a table, one document, or a line for each sensor.
+func (p printer) sensors(list *verifier.SensorList) error {
+	switch p.format {
+	case "json":
+		return p.json(list)
+	case "jsonl":
+		for _, s := range list.Sensors {
+			if err := p.json(s); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(list.Sensors) == 0 {
+		fmt.Fprintln(p.out, "no Falco was heard yet")
+		return nil
+	}
+	rows := make([][]string, len(list.Sensors))
+	for i, s := range list.Sensors {
+		interval := "-"
+		if s.SnapshotIntervalSeconds > 0 {
+			interval = strconv.FormatFloat(s.SnapshotIntervalSeconds, 'f', 1, 64) + "s"
+		}
+		rows[i] = []string{
+			oneLine(s.Hostname, 253), orDash(oneLine(s.Version, 40)), when(s.LastHeard), when(s.LastSnapshot), interval,
+			when(s.Started), strconv.FormatUint(s.Alerts, 10), number(s.MatchesTotal), number(s.QueueDrops), number(s.KernelDrops),
+			strconv.FormatUint(s.Malformed, 10),
+		}
+	}
+	err := p.table("SENSOR\tFALCO\tLAST HEARD\tLAST SNAPSHOT\tINTERVAL\tSTARTED\tALERTS\tMATCHES\tQUEUE DROPS\tKERNEL DROPS\tMALFORMED", rows)
+	if err == nil && list.Refused > 0 {
+		fmt.Fprintf(p.out, "%d messages came from further sensors than are kept\n", list.Refused)
+	}
+	return err
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// number writes a counter, or a dash when the sensor does not report it.
+func number(n *uint64) string {
+	if n == nil {
+		return "-"
+	}
+	return strconv.FormatUint(*n, 10)
+}

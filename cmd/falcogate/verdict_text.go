@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/falcogate/falcogate/verifier"
+)
+
+// outputWidth is how much of an alert's message a line shows.
+const outputWidth = 110
+
+// falcoPrefix is what Falco puts before an alert's own text: the time of day and
+// the priority, which stand in columns of their own.
+var falcoPrefix = regexp.MustCompile(`^\d\d:\d\d:\d\d\.\d{9}: \w+ `)
+
+// verdict writes a verdict: the answer first, then why, then what it rests on,
+// then the alerts.
+func (p printer) verdict(v *verifier.Verdict) error {
+	if p.format != "text" {
+		return p.json(v)
+	}
+	colours := map[verifier.Outcome]string{verifier.Pass: "1;32", verifier.Fail: "1;31", verifier.Inconclusive: "1;33"}
+	fmt.Fprintf(p.out, "%s  %s\n", p.paint(colours[v.Verdict], strings.ToUpper(v.Verdict.String())), oneLine(scopeOf(v), 400))
+	for _, r := range v.Reasons {
+		fmt.Fprintf(p.out, "  %-17s %s\n", r.Reason, oneLine(r.Message, 1000))
+	}
+	fmt.Fprintf(p.out, "  %-17s %s to %s (%s)\n", "window", when(v.Window.Start), when(v.Window.End), v.Window.End.Sub(v.Window.Start))
+	fmt.Fprintf(p.out, "  %-17s asked for %s, have %s; log position %d\n", "evidence", v.Evidence, v.Coverage.Evidence, v.AsOf)
+	if v.HostAlerts > 0 {
+		fmt.Fprintf(p.out, "  %-17s %d at %s or above on the hosts themselves; see them with falcogate alerts --scope host\n", "host alerts", v.HostAlerts, v.Severity)
+	}
+	fmt.Fprintf(p.out, "  %-17s %s\n", "id", v.ID)
+	if len(v.Alerts) == 0 {
+		return nil
+	}
+	fmt.Fprintln(p.out)
+	if err := p.alertTable(v.Alerts); err != nil {
+		return err
+	}
+	if v.Truncated {
+		fmt.Fprintf(p.out, "… the newest %d of %d; --limit shows more\n", len(v.Alerts), v.AlertCount)
+	}
+	return nil
+}
+
+// scopeOf says what was asked about.
+func scopeOf(v *verifier.Verdict) string {
+	parts := []string{"namespace " + v.Namespace}
+	for _, part := range []struct{ name, value string }{{"pod", v.Pod}, {"rule", v.Rule}, {"sensor", v.Sensor}} {
+		if part.value != "" {
+			parts = append(parts, part.name+" "+part.value)
+		}
+	}
+	return strings.Join(parts, ", ") + " at " + v.Severity.String() + " or above"
+}
+
+// alertTable writes alerts as lines.
+func (p printer) alertTable(alerts []verifier.Alert) error {
+	rows := make([][]string, len(alerts))
+	for i, a := range alerts {
+		text := falcoPrefix.ReplaceAllString(a.Output, "")
+		if a.Partial {
+			text = "(the event log does not hold the rest any more)"
+		}
+		where := a.Pod
+		if where == "" {
+			where = "-"
+		}
+		namespace := a.Namespace
+		if namespace == "" {
+			namespace = "-"
+		}
+		rows[i] = []string{
+			when(a.Time), a.Priority.String(), oneLine(namespace, 63), oneLine(where, 63), oneLine(a.Rule, 60),
+			oneLine(text, outputWidth),
+		}
+	}
+	return p.table("TIME\tPRIORITY\tNAMESPACE\tPOD\tRULE\tOUTPUT", rows)
+}

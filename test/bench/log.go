@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/falcogate/falcogate/consumer"
+	"github.com/falcogate/falcogate/consumer/falcogrpc"
+	"github.com/falcogate/falcogate/correlate"
+	"github.com/falcogate/falcogate/internal/eventlog"
+	"github.com/falcogate/falcogate/verifier"
+)
+
+// taken is how many alerts one turn of the whole way takes.
+const taken = 50_000
+
+func logRows() []comparison {
+	return []comparison{
+		{
+			name: "gRPC to acknowledged in the log to indexed", ours: "falcogate", other: "bare publishing", unit: "alerts/s",
+			goal: "≥ 0.6", rounds: 5, open: openWays, met: atLeast(0.6),
+		},
+		rebuilding(),
+	}
+}
+
+// ways are two ways into a log: that of an alert from Falco into the index, and
+// that of its bytes into a stream.
+type ways struct{ messages []message }
+
+func openWays(context.Context) (pair, error) {
+	messages, err := recorded(false)
+	return ways{messages}, err
+}
+
+func (ways) close() error { return nil }
+
+func (w ways) round(ctx context.Context) (figures, error) {
+	at := distinct()
+	ours, err := w.falcogate(ctx, at)
+	if err != nil {
+		return figures{}, err
+	}
+	theirs, err := w.bare(ctx, at)
+	return figures{ours: rate(taken, ours), other: rate(taken, theirs), note: fmt.Sprintf("%d alerts", taken)}, err
+}
+
+// bare publishes what the event log would hold of the alerts.
+func (w ways) bare(ctx context.Context, at func(i int) time.Time) (took time.Duration, err error) {
+	all, err := encodeAll(w.messages, taken, at)
+	if err != nil {
+		return 0, err
+	}
+	b, err := openBareStream(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	begin := time.Now()
+	if err := b.publish(ctx, all); err != nil {
+		return 0, err
+	}
+	took = time.Since(begin)
+	return took, b.check(ctx, taken)
+}
+
+// falcogate reads the alerts from a Falco until all are acknowledged and in the
+// index. The time begins when Falco is first asked.
+func (w ways) falcogate(ctx context.Context, at func(i int) time.Time) (took time.Duration, err error) {
+	frames, err := framesOf(w.messages, taken, false, at)
+	if err != nil {
+		return 0, err
+	}
+	f, err := startFalco(ctx, frames)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, f.close()) }()
+	l, err := openScratchLog(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, l.close()) }()
+	intake, err := consumer.NewIntake(consumer.IntakeOptions{Log: l, Logger: quiet})
+	if err != nil {
+		return 0, err
+	}
+	reader, err := falcogrpc.NewReader(falcogrpc.ReaderOptions{Target: f.target, Intake: intake, Log: l, Logger: quiet})
+	if err != nil {
+		return 0, err
+	}
+	tail := startTail(l)
+	defer func() { err = errors.Join(err, tail.stop()) }()
+	reading := start(reader.Run)
+	// The reader ends well only when the log has acknowledged all.
+	err = errors.Join(tail.reached(ctx, taken), reading.stop())
+	return time.Since(<-f.asked), err
+}
+
+// background is something that runs until it is stopped.
+type background struct {
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+func start(run func(context.Context) error) *background {
+	ctx, cancel := context.WithCancel(context.Background())
+	b := &background{cancel: cancel, ended: make(chan error, 1)}
+	go func() { b.ended <- run(ctx) }()
+	return b
+}
+
+func (b *background) stop() error {
+	b.cancel()
+	return <-b.ended
+}
+
+// tail is the verifier's, with the daemon's limits.
+type tail struct {
+	*background
+	*verifier.Tail
+}
+
+func startTail(l *scratchLog) tail {
+	t := verifier.NewTail(verifier.TailOptions{
+		Log: l, Limits: correlate.Limits{Retention: eventlog.DefaultRetention, MaxBytes: 1 << 30}, Logger: quiet,
+	})
+	return tail{start(t.Run), t}
+}
+
+// reached waits until n alerts are read, and makes sure that the index has them.
+func (t tail) reached(ctx context.Context, n uint64) error {
+	if err := t.WaitFor(ctx, n); err != nil {
+		return err
+	}
+	var have uint64
+	t.View(func(state *correlate.State, _ uint64) { have = state.Index().Stats().Alerts })
+	if have != n {
+		return fmt.Errorf("the index has %d alerts of %d", have, n)
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"time"
+
+	"github.com/falcosecurity/client-go/pkg/api/outputs"
+	"google.golang.org/grpc"                      //nolint:depguard // the benchmark receives without decoding, which falcogrpc never does
+	"google.golang.org/grpc/credentials/insecure" //nolint:depguard // as above
+)
+
+// mostAllocations is the goal for decoding one message.
+const mostAllocations = 6
+
+// received is how many messages one turn of the gRPC rows receives.
+const received = 40_000
+
+func transportRows() []comparison {
+	return []comparison{receiving("json_output false", false), receiving("json_output true", true), posting()}
+}
+
+func receiving(settings string, document bool) comparison {
+	return comparison{
+		name: "gRPC: receive and decode, " + settings, ours: "decoded", other: "bytes only", unit: "messages/s",
+		goal:   fmt.Sprintf("≥ 0.8, ≤ %d allocations", mostAllocations),
+		rounds: 15,
+		open: func(ctx context.Context) (pair, error) {
+			messages, err := recorded(true)
+			if err != nil {
+				return nil, err
+			}
+			frames, err := framesOf(messages, received, document, distinct())
+			if err != nil {
+				return nil, err
+			}
+			return openReceivers(ctx, frames)
+		},
+		met: func(f figures) bool { return f.ratio() >= 0.8 && f.allocations <= mostAllocations },
+	}
+}
+
+// receivers are two ways to receive what one Falco sends.
+type receivers struct {
+	falco *falco
+	conn  *grpc.ClientConn
+}
+
+func openReceivers(ctx context.Context, frames []frame) (*receivers, error) {
+	f, err := startFalco(ctx, frames)
+	if err != nil {
+		return nil, err
+	}
+	const window = 256 << 10 // as the Reader has it
+	conn, err := grpc.NewClient(f.target, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDisableServiceConfig(),
+		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window))
+	if err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	return &receivers{falco: f, conn: conn}, nil
+}
+
+func (r *receivers) close() error { return errors.Join(r.conn.Close(), r.falco.close()) }
+
+func (r *receivers) round(ctx context.Context) (figures, error) {
+	var message decoded
+	alerts, ours, err := r.receive(ctx, &message, func() (int, error) {
+		if message.err != nil {
+			return 0, message.err
+		}
+		return message.size, nil
+	})
+	if err != nil {
+		return figures{}, err
+	}
+	var raw bytesOnly
+	bytes, theirs, err := r.receive(ctx, &raw, func() (int, error) { return raw.size, nil })
+	if err != nil {
+		return figures{}, err
+	}
+	if alerts.bytes != bytes.bytes {
+		return figures{}, fmt.Errorf("one received %d bytes, the other %d", alerts.bytes, bytes.bytes)
+	}
+	n := len(r.falco.messages)
+	per := func(allocations uint64) float64 { return float64(allocations) / float64(n) }
+	f := figures{
+		ours: rate(n, ours), other: rate(n, theirs),
+		allocations: per(alerts.allocations) - per(bytes.allocations),
+	}
+	f.note = fmt.Sprintf("%d B a message; %.1f allocations to decode it: %.1f with both ends of gRPC, %.1f without decoding",
+		alerts.bytes/n, f.allocations, per(alerts.allocations), per(bytes.allocations))
+	return f, nil
+}
+
+// receipt is what came of one stream.
+type receipt struct {
+	bytes       int
+	allocations uint64 // of the process, Falco's end of gRPC included
+}
+
+// receive subscribes, asks once, and receives all messages into one value, whose
+// size a function tells. The time is from the question to the last message.
+func (r *receivers) receive(ctx context.Context, into any, size func() (int, error)) (got receipt, took time.Duration, err error) {
+	stream, err := r.conn.NewStream(ctx, &outputs.Service_ServiceDesc.Streams[0], outputs.Service_Sub_FullMethodName, grpc.ForceCodecV2(codec{}))
+	if err != nil {
+		return got, 0, err
+	}
+	before := allocations()
+	if err := errors.Join(stream.SendMsg(frame(nil)), stream.CloseSend()); err != nil {
+		return got, 0, err
+	}
+	n := 0
+	for ; ; n++ {
+		if err = stream.RecvMsg(into); err != nil {
+			break
+		}
+		one, err := size()
+		if err != nil {
+			return got, 0, err
+		}
+		got.bytes += one
+	}
+	end := time.Now()
+	got.allocations = allocations() - before
+	if !errors.Is(err, io.EOF) {
+		return got, 0, err
+	}
+	if n != len(r.falco.messages) {
+		return got, 0, fmt.Errorf("received %d messages of %d", n, len(r.falco.messages))
+	}
+	return got, end.Sub(<-r.falco.asked), nil
+}
+
+// allocations is how many objects were ever allocated.
+func allocations() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.Mallocs
+}
