@@ -41,7 +41,7 @@ func allAlerts(t *testing.T, api, namespace string) []verifier.Alert {
 		require.True(t, list.CaughtUp)
 		all = append(all, list.Alerts...)
 		if list.NextCursor == "" {
-			require.EqualValues(t, list.AlertCount, len(all))
+			require.Len(t, all, int(list.AlertCount))
 			return all
 		}
 		q.Cursor = list.NextCursor

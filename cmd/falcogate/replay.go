@@ -76,7 +76,7 @@ func (o *replayOptions) run(ctx context.Context, file string, streams stdio) err
 	if err != nil {
 		return &exitError{code: exitInconclusive, err: err}
 	}
-	defer recording.Close()
+	defer func() { _ = recording.Close() }() // it was only read
 	var target replayTarget
 	if o.grpc != "" {
 		target, err = o.serveGRPC()

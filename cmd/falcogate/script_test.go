@@ -30,13 +30,25 @@ import (
 //	await CODE PROGRAM …    runs PROGRAM until it exits with CODE
 //	awaitfile FILE VAR      waits for FILE and sets VAR to what it holds
 //	logged NAME TEXT        waits until a daemon's log holds TEXT
+//	[external]              a condition: daemons use a nats-server of their own
 func TestScript(t *testing.T) {
+	runScripts(t, "testdata/script", false)
+}
+
+// TestTransports runs the scripts of every way in, once with the embedded event
+// log and once with a nats-server in a process of its own.
+func TestTransports(t *testing.T) {
+	t.Run("embedded", func(t *testing.T) { runScripts(t, "testdata/script/transport", false) })
+	t.Run("external", func(t *testing.T) { runScripts(t, "testdata/script/transport", true) })
+}
+
+func runScripts(t *testing.T, dir string, external bool) {
 	recordings, err := filepath.Abs("testdata/recordings")
 	if err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 dir,
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
@@ -50,7 +62,14 @@ func TestScript(t *testing.T) {
 			env.Setenv("RECORDINGS", recordings)
 			env.Setenv("TZ", "UTC")
 			env.Values[running{}] = map[string]*process{}
+			env.Values[useExternal{}] = external
 			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "external" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return external, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"daemon":       scriptDaemon,
@@ -66,6 +85,10 @@ func TestScript(t *testing.T) {
 		},
 	})
 }
+
+// useExternal is the key of whether a script's daemons use a nats-server of their
+// own.
+type useExternal struct{}
 
 // running is the key of a script's processes by name.
 type running struct{}
@@ -103,6 +126,12 @@ func scriptDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: daemon [-unready] NAME [FLAG...]")
+	}
+	if ts.Value(useExternal{}).(bool) {
+		if processes(ts)["nats"] == nil {
+			scriptNATS(ts, false, []string{"nats"})
+		}
+		args = append(args, "--nats-url", "nats://127.0.0.1:"+ts.Getenv("nats_PORT"))
 	}
 	d, err := startDaemon(ts.Getenv("WORK"), environ(ts), args[1:]...)
 	ts.Check(err)

@@ -2,6 +2,7 @@ package falcogrpc
 
 import (
 	"encoding/binary"
+	"strings"
 
 	"github.com/falcogate/falcogate/correlate"
 )
@@ -54,28 +55,31 @@ func (m *message) sortedFields() correlate.Fields {
 	if m.nFields == 0 {
 		return nil
 	}
-	if len(m.moreFields) == 0 {
-		m.sortFields()
-	}
+	normal := len(m.moreFields) == 0 && m.sortFields()
 	fields := make([]correlate.Field, 0, m.nFields)
 	for i := range min(m.nFields, len(m.fields)) {
-		fields = append(fields, correlate.Field{Name: m.textAt(m.fields[i].name), Value: m.textAt(m.fields[i].value)})
+		f := correlate.Field{Name: m.textAt(m.fields[i].name), Value: m.textAt(m.fields[i].value)}
+		normal = normal && f.Value != correlate.NotAvailable && !strings.HasPrefix(f.Name, "evt.time")
+		fields = append(fields, f)
+	}
+	if normal {
+		return fields // NewFields would find nothing to do
 	}
 	for _, e := range m.moreFields {
 		fields = append(fields, correlate.Field{Name: m.textAt(e.name), Value: m.textAt(e.value)})
 	}
-	// NewFields sorts what is not sorted yet.
 	if fields = correlate.NewFields(fields); len(fields) == 0 {
 		return nil
 	}
 	return fields
 }
 
-// sortFields sorts the fields by name. A protobuf map comes in no order, and
-// sorting is most of what Decode does: so names are compared by their first
-// eight bytes, as a number, and in full only where these are equal. Equal names
-// keep their order, of which the last counts.
-func (m *message) sortFields() {
+// sortFields sorts the fields by name and reports whether all names differ. A
+// protobuf map comes in no order, and sorting is most of what Decode does: so
+// names are compared by their first eight bytes, as a number, and in full only
+// where these are equal. Equal names keep their order, of which the last counts.
+func (m *message) sortFields() (differ bool) {
+	differ = true
 	var keys [len(m.fields)]uint64
 	for i := range m.nFields {
 		e := m.fields[i]
@@ -83,13 +87,21 @@ func (m *message) sortFields() {
 		key := firstBytes(name)
 		j := i
 		for ; j > 0; j-- {
-			if key > keys[j-1] || key == keys[j-1] && name >= m.textAt(m.fields[j-1].name) {
+			if key > keys[j-1] {
 				break
+			}
+			if key == keys[j-1] {
+				other := m.textAt(m.fields[j-1].name)
+				if name >= other {
+					differ = differ && name != other
+					break
+				}
 			}
 			keys[j], m.fields[j] = keys[j-1], m.fields[j-1]
 		}
 		keys[j], m.fields[j] = key, e
 	}
+	return differ
 }
 
 // firstBytes is the text's first eight bytes, zeros where it is shorter, as a

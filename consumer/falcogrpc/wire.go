@@ -1,6 +1,7 @@
 package falcogrpc
 
 import (
+	"encoding/binary"
 	"time"
 	"unicode/utf8"
 
@@ -175,6 +176,7 @@ func (m *message) readTime(b []byte) {
 // message with a key and a value, each empty when it is not there.
 func (m *message) readField(b []byte, at int) {
 	var e entry
+	known := ascii(b) // then so are key and value
 	for len(b) > 0 {
 		num, typ, v, _, n := oneField(b)
 		if n < 0 {
@@ -184,9 +186,9 @@ func (m *message) readField(b []byte, at int) {
 		b, at = b[n:], at+n
 		switch {
 		case typ == protowire.BytesType && num == 1:
-			e.name = m.valid(at-len(v), at, "output_fields")
+			e.name = m.place(known, at-len(v), at)
 		case typ == protowire.BytesType && num == 2:
-			e.value = m.valid(at-len(v), at, "output_fields")
+			e.value = m.place(known, at-len(v), at)
 		}
 	}
 	m.addField(e)
@@ -195,6 +197,30 @@ func (m *message) readField(b []byte, at int) {
 // string is a part of the message, which must be UTF-8.
 func (m *message) string(from, to int, field string) string {
 	return m.textAt(m.valid(from, to, field))
+}
+
+// place is a place in output_fields, which is known to be UTF-8 or must be.
+func (m *message) place(known bool, from, to int) place {
+	if known {
+		return place{uint32(from), uint32(to)}
+	}
+	return m.valid(from, to, "output_fields")
+}
+
+// ascii reports whether b is all ASCII.
+func ascii(b []byte) bool {
+	const high = 0x8080808080808080
+	for ; len(b) >= 8; b = b[8:] {
+		if binary.LittleEndian.Uint64(b)&high != 0 {
+			return false
+		}
+	}
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // valid is a place in the message if it holds UTF-8, else an empty one.
