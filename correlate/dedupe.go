@@ -19,8 +19,8 @@ type tie struct {
 // Only 64 bits of the ID are compared, and only with alerts of the same
 // namespace, priority and nanosecond. To hide an alert behind a false duplicate
 // someone has to make one that comes first, at the same nanosecond, with 64
-// equal bits of SHA-256; and what was hidden then leaves one of the same
-// namespace, priority and time that counts just the same.
+// equal bits of SHA-256. Even then the other one counts in the same namespace,
+// priority and time; only a query by rule, pod or sensor would miss the hidden.
 //
 // A sender that stamps everything with the same time would make every search
 // longer than the one before. Hence only the first tieScan are searched, and

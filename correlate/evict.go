@@ -58,14 +58,10 @@ func (x *Index) Floor() time.Time {
 }
 
 // makeRoom removes what is too old and then, by raising the floor, the oldest
-// alerts until an eighth of MaxBytes is free; without MaxBytes, an eighth of
-// what is held. The eighth keeps the next alerts from evicting one by one.
-func (x *Index) makeRoom() {
+// alerts until no more than goal bytes are held. A goal an eighth below the
+// limit keeps the next alerts from evicting one by one.
+func (x *Index) makeRoom(goal int64) {
 	x.sweep(&x.stats.EvictedByAge)
-	goal := x.stats.Bytes - x.stats.Bytes/8 - 1
-	if limit := x.limits.MaxBytes; limit > 0 {
-		goal = min(goal, limit-limit/8)
-	}
 	for x.stats.Alerts > 0 && x.stats.Bytes > goal {
 		perAlert := x.stats.Bytes / int64(x.stats.Alerts)
 		n := uint64((x.stats.Bytes - goal) / perAlert)

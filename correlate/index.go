@@ -91,7 +91,7 @@ func (x *Index) Add(rec *Record) error {
 	x.position = rec.Position
 	x.Advance(rec.Logged)
 	for x.rules.full() || x.sensors.full() || x.places.full() {
-		x.makeRoom()
+		x.makeRoom(x.stats.Bytes - x.stats.Bytes/8 - 1)
 	}
 	ns := nanos(a.Time)
 	if ns < x.floor {
@@ -119,8 +119,8 @@ func (x *Index) Add(rec *Record) error {
 	}
 	s.insert(end, newEntry(ns, id, rec.Position, x.placeOf(a), x.ruleOf(a)))
 	x.held(sp, +1)
-	if x.limits.MaxBytes > 0 && x.stats.Bytes > x.limits.MaxBytes {
-		x.makeRoom()
+	if limit := x.limits.MaxBytes; limit > 0 && x.stats.Bytes > limit {
+		x.makeRoom(limit - limit/8)
 	}
 	return nil
 }

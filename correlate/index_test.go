@@ -242,17 +242,19 @@ func TestAge(t *testing.T) {
 	x.Advance(epoch.Add(-time.Minute))
 	x.Advance(time.Time{})
 	require.Equal(t, epoch.Add(-time.Hour), x.Floor())
+	require.NoError(t, x.Add(at(5, epoch.Add(-time.Minute), epoch.Add(time.Hour))))
+	require.EqualValues(t, 2, x.Stats().Ahead, "ahead is against the newest log time")
 
-	require.NoError(t, x.Add(at(5, epoch.Add(time.Hour), epoch)))
+	require.NoError(t, x.Add(at(6, epoch.Add(time.Hour), epoch)))
 	require.Equal(t, epoch, x.Floor())
-	require.Equal(t, []uint64{1, 5, 2}, positions(t, x, everything(), OldestFirst), "the floor itself is held")
+	require.Equal(t, []uint64{1, 6, 2, 5}, positions(t, x, everything(), OldestFirst), "the floor itself is held")
 	x.Advance(epoch.Add(time.Hour + 1))
 	require.Equal(t, epoch.Add(1), x.Floor())
-	require.Equal(t, []uint64{2}, positions(t, x, everything(), OldestFirst), "left out at once")
+	require.Equal(t, []uint64{2, 5}, positions(t, x, everything(), OldestFirst), "left out at once")
 	counts, err := x.Count(everything())
 	require.NoError(t, err)
-	require.EqualValues(t, 1, counts.Total())
-	require.NoError(t, x.Add(at(6, epoch.Add(time.Hour), epoch)))
+	require.EqualValues(t, 2, counts.Total())
+	require.NoError(t, x.Add(at(7, epoch.Add(time.Hour), epoch)))
 	require.EqualValues(t, 1, x.Stats().LateBelowFloor)
 
 	x.Advance(epoch.Add(3 * time.Hour))
@@ -260,7 +262,7 @@ func TestAge(t *testing.T) {
 	require.Zero(t, s.Alerts)
 	require.Zero(t, s.Bytes)
 	require.Zero(t, s.Namespaces)
-	require.EqualValues(t, 3, s.EvictedByAge)
+	require.EqualValues(t, 4, s.EvictedByAge)
 	requireSound(t, x)
 }
 
@@ -328,8 +330,7 @@ func TestMakeRoom(t *testing.T) {
 			rec.Position = uint64(position) + 1
 			require.NoError(t, x.Add(&rec))
 		}
-		x.limits.MaxBytes = x.Stats().Bytes - 1
-		x.makeRoom()
+		x.makeRoom(x.Stats().Bytes * 7 / 8)
 		return x
 	}
 	order := make([]int, 5000)
@@ -341,6 +342,51 @@ func TestMakeRoom(t *testing.T) {
 	backwards := fill(order)
 	require.Equal(t, forwards.Stats(), backwards.Stats())
 	require.NotZero(t, forwards.Stats().EvictedByBytes)
+}
+
+// When removing what is too old is enough, nothing else goes.
+func TestAgeMakesRoom(t *testing.T) {
+	f := newFleet(10, usual)
+	f.late = 0
+	x := NewIndex(Limits{Retention: time.Hour})
+	i := 0
+	for ; i < 10_000; i++ {
+		require.NoError(t, x.Add(f.record(i)))
+	}
+	// A fifth has become too old, and the next sweep is not due yet.
+	x.floor = epoch.Add(2 * time.Second).UnixNano()
+	x.swept = x.floor - 1
+	x.limits.MaxBytes = x.Stats().Bytes
+	require.NoError(t, x.Add(f.record(i)))
+	s := x.Stats()
+	require.Equal(t, []uint64{2000, 0, 8001}, []uint64{s.EvictedByAge, s.EvictedByBytes, s.Alerts})
+}
+
+// The memory of what is evicted is given back, also where the series stays.
+func TestEvictionFreesMemory(t *testing.T) {
+	const n = 200_000
+	fill := func() *Index {
+		x := NewIndex(Limits{})
+		for i := range uint64(n) {
+			rec := at(i+1, epoch, epoch.Add(time.Duration(i)))
+			rec.Body.(*Alert).OutputFields = Fields{{"container.id", "host"}}
+			require.NoError(t, x.Add(rec))
+		}
+		return x
+	}
+	_, full := heapOf(fill)
+	require.Greater(t, full, int64(n*28))
+	for name, left := range map[string]int{"all": 0, "some": n / 100} {
+		t.Run(name, func(t *testing.T) {
+			x, heap := heapOf(func() *Index {
+				x := fill()
+				x.RaiseFloor(epoch.Add(time.Duration(n - left)))
+				return x
+			})
+			require.EqualValues(t, left, x.Stats().Host)
+			require.Less(t, heap, full/40)
+		})
+	}
 }
 
 // A limit below a single alert holds nothing, and says so.

@@ -220,4 +220,29 @@ func TestListFromAnywhere(t *testing.T) {
 			}
 		})
 	}
+	// At the window's borders a cursor narrows the window and never widens it.
+	q := everything()
+	q.Window = Window{epoch.Add(1), epoch.Add(4)}
+	borders := []struct {
+		order  Order
+		cursor Cursor
+		want   []uint64
+	}{
+		{OldestFirst, Cursor{epoch.Add(1), 2}, []uint64{3, 4}},
+		{OldestFirst, Cursor{epoch, 9}, []uint64{2, 3, 4}},
+		{OldestFirst, Cursor{epoch.Add(4), 1}, nil},
+		{NewestFirst, Cursor{epoch.Add(4), 9}, []uint64{4, 3, 2}},
+		{NewestFirst, Cursor{epoch.Add(5), 9}, []uint64{4, 3, 2}},
+		{NewestFirst, Cursor{epoch.Add(1), 9}, []uint64{2}},
+		{NewestFirst, Cursor{epoch, 9}, nil},
+	}
+	for _, tt := range borders {
+		list, _, err := x.List(q, tt.order, 5, tt.cursor)
+		require.NoError(t, err)
+		var have []uint64
+		for _, e := range list {
+			have = append(have, e.Position)
+		}
+		require.Equal(t, tt.want, have, "%d from %s", tt.order, tt.cursor)
+	}
 }

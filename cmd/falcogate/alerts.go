@@ -69,8 +69,12 @@ func (p printer) alerts(list *verifier.AlertList) error {
 			return err
 		}
 	}
+	from := when(list.Window.Start)
+	if list.Window.Start.Unix() == 0 {
+		from = "the beginning" // no --since
+	}
 	fmt.Fprintf(p.out, "%d of %d alerts at %s or above, from %s to %s\n",
-		len(list.Alerts), list.AlertCount, list.Severity, when(list.Window.Start), when(list.Window.End))
+		len(list.Alerts), list.AlertCount, list.Severity, from, when(list.Window.End))
 	if list.Truncated {
 		fmt.Fprintf(p.out, "more: --cursor %s\n", list.NextCursor)
 	}

@@ -141,7 +141,7 @@ func TestNATSStoppedDuringIngest(t *testing.T) {
 	defer d.end(syscall.SIGKILL)
 	require.NoError(t, d.waitReady(t.Context()))
 
-	recording, err := filepath.Abs("testdata/recordings/burst.grpc.jsonl.gz")
+	recording, err := filepath.Abs("testdata/burst.grpc.jsonl.gz")
 	require.NoError(t, err)
 	player, err := startProcess(asFalcogate, dir, os.Environ(), "replay", recording,
 		"--grpc", socket, "--rebase", "--speed", "4", "-o", "json")

@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"os"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/falcogate/falcogate/correlate"
 	"github.com/falcogate/falcogate/internal/eventlog"
 	"github.com/falcogate/falcogate/verifier"
 	"github.com/falcogate/falcogate/verifier/httpapi"
@@ -137,67 +133,6 @@ func (p *parts) openLog(ctx context.Context) error {
 		return log.Close(bounded)
 	})
 	return nil
-}
-
-func (p *parts) startVerifier() {
-	tail := verifier.NewTail(verifier.TailOptions{
-		Log:    p.log,
-		Limits: correlate.Limits{Retention: p.o.retention, MaxBytes: p.o.indexMaxBytes},
-		Logger: p.logger, Registerer: p.registry,
-	})
-	instance, err := os.Hostname()
-	if err != nil {
-		instance = "" // the service has a name for that
-	}
-	p.service = verifier.NewService(verifier.ServiceOptions{
-		Log: p.log, Tail: tail, Subject: eventlog.VerdictSubject, Instance: instance, Logger: p.logger, Registerer: p.registry,
-	})
-	p.background("tail", tail.Run)
-}
-
-// ready says what is missing for answers to be had.
-func (p *parts) ready() error {
-	if err := p.log.health(); err != nil {
-		return err
-	}
-	if p.service == nil {
-		return nil
-	}
-	return p.service.Ready()
-}
-
-func (p *parts) startAPI(ctx context.Context) error {
-	config, err := tlsFiles{cert: p.o.tlsCert, key: p.o.tlsKey}.server()
-	if err != nil {
-		return fmt.Errorf("tls: %w", err)
-	}
-	options := httpapi.Options{
-		Listen: p.o.listen, TLS: config, Ready: p.ready, Gatherer: p.registry, Registerer: p.registry, Logger: p.logger,
-	}
-	if p.service != nil {
-		options.Service = p.service
-	}
-	p.api = httpapi.NewServer(options)
-	if err := p.api.Start(ctx); err != nil {
-		return err
-	}
-	p.warnIfOpen("API", p.api.Addr(), "whoever reaches it can read alerts of all namespaces")
-	p.lifecycle.onStop("API", p.o.shutdownTimeout, p.api.Shutdown)
-	go func() {
-		if err := p.api.Wait(); err != nil {
-			p.fail(err)
-		}
-	}()
-	p.lifecycle.onStop("readiness", time.Second, func(context.Context) error { p.api.Drain(); return nil })
-	return nil
-}
-
-// warnIfOpen warns of a listener beyond loopback that does not ask who calls.
-func (p *parts) warnIfOpen(name, address, risk string) {
-	host, _, err := net.SplitHostPort(address)
-	if ip := net.ParseIP(host); err == nil && ip != nil && !ip.IsLoopback() {
-		p.logger.Warn("a listener is open beyond this machine and asks nobody who they are", "listener", name, "address", address, "risk", risk)
-	}
 }
 
 // buildInfo is the conventional metric that tells which version runs.

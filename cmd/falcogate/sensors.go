@@ -51,6 +51,9 @@ func (p printer) sensors(list *verifier.SensorList) error {
 		}
 		return nil
 	}
+	if list.Unnamed > 0 {
+		defer fmt.Fprintf(p.out, "%d messages did not say which sensor they came from\n", list.Unnamed)
+	}
 	if len(list.Sensors) == 0 {
 		fmt.Fprintln(p.out, "no Falco was heard yet")
 		return nil

@@ -303,8 +303,7 @@ func TestParseTarget(t *testing.T) {
 
 // What Decode allocates is bounded: the alert, its text, fields and tags.
 func TestDecodeAllocates(t *testing.T) {
-	for _, jsonOutput := range []bool{false, true} {
-		wire := sample(t, jsonOutput)
+	for _, wire := range samples(t) {
 		require.LessOrEqual(t, testing.AllocsPerRun(100, func() {
 			if _, err := Decode(wire); err != nil {
 				panic(err)

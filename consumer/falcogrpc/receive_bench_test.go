@@ -73,8 +73,7 @@ func (bytesOnly) Unmarshal(data mem.BufferSlice, v any) error {
 // BenchmarkReceive receives one stream over a unix socket with nothing done to
 // its messages, and one with Decode.
 func BenchmarkReceive(b *testing.B) {
-	for name, jsonOutput := range map[string]bool{"json_output=false": false, "json_output=true": true} {
-		message := sample(b, jsonOutput)
+	for name, message := range samples(b) {
 		address := startEndless(b, message)
 		bare := subscribe(b, address, grpc.ForceCodecV2(bytesOnly{}))
 		decoded := subscribe(b, address, grpc.ForceCodecV2(codec{}))

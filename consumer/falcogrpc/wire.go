@@ -175,8 +175,15 @@ func (m *message) readTime(b []byte) {
 // readField reads one entry of the map output_fields, which begins at at: a
 // message with a key and a value, each empty when it is not there.
 func (m *message) readField(b []byte, at int) {
-	var e entry
 	known := ascii(b) // then so are key and value
+	if key, ok := plainEntry(b); ok && known {
+		m.addField(entry{
+			name:  place{uint32(at + 2), uint32(at + 2 + key)},
+			value: place{uint32(at + 4 + key), uint32(at + len(b))},
+		})
+		return
+	}
+	var e entry
 	for len(b) > 0 {
 		num, typ, v, _, n := oneField(b)
 		if n < 0 {
@@ -192,6 +199,18 @@ func (m *message) readField(b []byte, at int) {
 		}
 	}
 	m.addField(e)
+}
+
+// plainEntry reports whether an entry is just a key and a value behind it, each
+// shorter than 128 bytes, and how long the key is.
+func plainEntry(b []byte) (key int, ok bool) {
+	const keyTag, valueTag = 1<<3 | byte(protowire.BytesType), 2<<3 | byte(protowire.BytesType)
+	if len(b) < 4 || b[0] != keyTag || b[1] >= 0x80 {
+		return 0, false
+	}
+	key = int(b[1])
+	rest := len(b) - 4 - key
+	return key, rest >= 0 && rest < 0x80 && b[2+key] == valueTag && int(b[3+key]) == rest
 }
 
 // string is a part of the message, which must be UTF-8.

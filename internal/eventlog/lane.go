@@ -52,6 +52,7 @@ func (l *Log) NewLane() *Lane {
 	l.running.Go(func() {
 		defer close(n.ended)
 		n.run(ctx)
+		_ = n.breakWith(ErrClosed)
 	})
 	return n
 }
@@ -95,7 +96,6 @@ func (n *Lane) Flush(ctx context.Context) error {
 func (n *Lane) Close() {
 	n.cancel()
 	<-n.ended
-	_ = n.breakWith(fmt.Errorf("%w: its lane was closed", ErrClosed))
 }
 
 // wait blocks until ready, which is called with the lane locked, returns true.
@@ -110,8 +110,6 @@ func (n *Lane) wait(ctx context.Context, ready func() bool) error {
 		}
 		select {
 		case <-n.moved:
-		case <-n.ended:
-			return ErrClosed
 		case <-ctx.Done():
 			return fmt.Errorf("event log at %s: not acknowledged: %w", n.log.where(), context.Cause(ctx))
 		}

@@ -125,8 +125,9 @@ func newNATS(t testing.TB, conf string) *natsServer {
 listen: "127.0.0.1:%d"
 server_name: test
 jetstream: {store_dir: %q}
+log_file: %q
 %s
-`, n.port, n.dir, conf), 0o600))
+`, n.port, n.dir, filepath.Join(t.TempDir(), "nats.log"), conf), 0o600))
 	n.start()
 	return n
 }

@@ -1,133 +1,150 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
-	"github.com/falcosecurity/client-go/pkg/api/outputs"
-	"github.com/falcosecurity/client-go/pkg/api/version"
-	"google.golang.org/grpc"     //nolint:depguard // the benchmark plays Falco, which is faster than falcogrpc's Server
-	"google.golang.org/grpc/mem" //nolint:depguard // as above
-	"google.golang.org/protobuf/proto"
-
-	"github.com/falcogate/falcogate/consumer/falcogrpc"
-	"github.com/falcogate/falcogate/correlate"
+	"github.com/falcosecurity/client-go/pkg/api/outputs" //nolint:depguard // as in codec.go
+	"github.com/falcosecurity/client-go/pkg/api/version" //nolint:depguard // as in codec.go
+	"google.golang.org/grpc"                             //nolint:depguard // as in codec.go
+	"google.golang.org/grpc/mem"                         //nolint:depguard // as in codec.go
 )
 
-// codec is that of falcogrpc's Reader, which keeps it to itself: what comes is
-// decoded in gRPC's own buffer. It also receives a message as bytes only.
-type codec struct{}
-
-// frame is a message that is encoded already.
-type frame mem.BufferSlice
-
-// bytesOnly is a message of which nothing is wanted.
-type bytesOnly struct{ size int }
-
-// decoded is a message as the Reader has it.
-type decoded struct {
-	alert *correlate.Alert
-	err   error
-	size  int
-}
-
-// Name is that of protobuf's codec: it is part of the content type.
-func (codec) Name() string { return "proto" }
-
-// Marshal is for gRPC.
-func (codec) Marshal(v any) (mem.BufferSlice, error) {
-	switch v := v.(type) {
-	case frame:
-		return mem.BufferSlice(v), nil
-	case proto.Message:
-		b, err := proto.Marshal(v)
-		return mem.BufferSlice{mem.SliceBuffer(b)}, err
-	}
-	return nil, fmt.Errorf("can't encode %T", v)
-}
-
-// Unmarshal is for gRPC.
-func (codec) Unmarshal(data mem.BufferSlice, v any) error {
-	b := data.MaterializeToBuffer(mem.DefaultBufferPool())
-	defer b.Free()
-	raw := b.ReadOnlyData()
-	switch v := v.(type) {
-	case *bytesOnly:
-		v.size = len(raw)
-		return nil
-	case *decoded:
-		v.size = len(raw)
-		v.alert, v.err = falcogrpc.Decode(raw)
-		return nil
-	case proto.Message:
-		return proto.Unmarshal(raw, v)
-	}
-	return fmt.Errorf("can't decode into %T", v)
-}
-
-// falco plays Falco's gRPC server as fast as it goes: to whoever subscribes and
-// asks it sends all messages there are, and ends when the subscriber asks no more.
+// falco is a process that plays Falco's gRPC server, as fast as it goes: to
+// whoever subscribes and asks it sends n alerts, and ends when the subscriber asks
+// no more. It is a process of its own because Falco is: what it allocates is not
+// counted, and its memory does not keep our garbage collector busy.
 type falco struct {
-	outputs.UnimplementedServiceServer
-
-	target   string
-	messages []frame
-	asked    chan time.Time // when a subscriber asked first
-	server   *grpc.Server
-	served   chan error
-	dir      string
+	target string
+	n      int
+	dir    string
+	input  io.Closer // the process ends with it
+	asked  *bufio.Reader
+	cmd    *exec.Cmd
 }
 
-// startFalco serves messages on a unix socket.
-func startFalco(ctx context.Context, messages []frame) (*falco, error) {
-	dir, err := os.MkdirTemp("", "bench")
+// falcoCommand, as the first argument, makes this program the other process.
+const falcoCommand = "falco"
+
+// startFalco starts the process and waits until it listens. Document is Falco's
+// json_output, internal says whether its messages about itself are sent too.
+func startFalco(ctx context.Context, n int, document, internal bool) (_ *falco, err error) {
+	f := &falco{n: n}
+	if f.dir, err = os.MkdirTemp("", "bench"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(f.dir))
+		}
+	}()
+	socket := filepath.Join(f.dir, "falco.sock")
+	f.target = "unix://" + socket
+	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, "falco.sock")
-	listener, err := new(net.ListenConfig).Listen(ctx, "unix", path)
+	f.cmd = exec.CommandContext(ctx, self, falcoCommand, "-socket", socket, "-n", strconv.Itoa(n),
+		"-document="+strconv.FormatBool(document), "-internal="+strconv.FormatBool(internal))
+	f.cmd.Stderr = os.Stderr
+	if f.input, err = f.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	output, err := f.cmd.StdoutPipe()
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, err
 	}
-	f := &falco{
-		target: "unix://" + path, dir: dir, messages: messages,
-		asked: make(chan time.Time, 1), served: make(chan error, 1),
-		server: grpc.NewServer(grpc.ForceServerCodecV2(codec{})),
+	f.asked = bufio.NewReader(output)
+	if err := f.cmd.Start(); err != nil {
+		return nil, err
 	}
-	outputs.RegisterServiceServer(f.server, f)
-	version.RegisterServiceServer(f.server, falcoVersion{})
-	go func() { f.served <- f.server.Serve(listener) }()
+	if _, err := f.said(); err != nil {
+		return nil, errors.Join(err, f.close())
+	}
 	return f, nil
 }
 
+// said is the next time that the process has told: that at which it began to
+// listen, then for each subscriber that at which it was first asked.
+func (f *falco) said() (time.Time, error) {
+	line, err := f.asked.ReadString('\n')
+	if err != nil {
+		return time.Time{}, fmt.Errorf("the process that plays Falco: %w", err)
+	}
+	ns, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
+	return time.Unix(0, ns), err
+}
+
 func (f *falco) close() error {
-	f.server.Stop()
-	return errors.Join(<-f.served, os.RemoveAll(f.dir))
+	return errors.Join(f.input.Close(), f.cmd.Wait(), os.RemoveAll(f.dir))
 }
 
-// falcoVersion tells the version of the last Falco that has gRPC.
-type falcoVersion struct {
-	version.UnimplementedServiceServer
+// playFalco is the other process, with its arguments.
+func playFalco(args []string) error {
+	flags := flag.NewFlagSet(falcoCommand, flag.ContinueOnError)
+	socket := flags.String("socket", "", "`path` to listen at")
+	p := &player{at: distinct()}
+	flags.IntVar(&p.n, "n", 0, "alerts to send to a subscriber")
+	document := flags.Bool("document", false, "Falco's json_output")
+	internal := flags.Bool("internal", false, "send messages about Falco itself too")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	messages, err := recorded(*internal)
+	if err != nil {
+		return err
+	}
+	for _, m := range messages {
+		wire := m.text
+		if *document {
+			wire = m.document
+		}
+		p.messages = append(p.messages, mem.SliceBuffer(wire))
+	}
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "unix", *socket)
+	if err != nil {
+		return err
+	}
+	s := grpc.NewServer(grpc.ForceServerCodecV2(codec{}))
+	outputs.RegisterServiceServer(s, p)
+	version.RegisterServiceServer(s, falcoVersion{})
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		s.Stop()
+	}()
+	say()
+	return s.Serve(listener)
 }
 
-// Version is for gRPC.
-func (falcoVersion) Version(context.Context, *version.Request) (*version.Response, error) {
-	return &version.Response{Version: "0.43.1", Minor: 43, Patch: 1}, nil
+func say() { fmt.Println(time.Now().UnixNano()) }
+
+// player is Falco's outputs service.
+type player struct {
+	outputs.UnimplementedServiceServer
+	n        int
+	messages []mem.SliceBuffer // without their times
+	at       func(i int) time.Time
 }
 
 // Sub is for gRPC.
-func (f *falco) Sub(stream outputs.Service_SubServer) error {
+func (p *player) Sub(stream outputs.Service_SubServer) error {
 	if _, err := stream.Recv(); err != nil {
 		return err
 	}
-	f.asked <- time.Now()
-	for _, m := range f.messages {
+	say()
+	for i := range p.n {
+		m := frame{mem.SliceBuffer(wireTime(p.at(i))), p.messages[i%len(p.messages)]}
 		if err := stream.SendMsg(m); err != nil {
 			return err
 		}
@@ -141,20 +158,12 @@ func (f *falco) Sub(stream outputs.Service_SubServer) error {
 	}
 }
 
-// framesOf are n responses, the messages in turns, each with its own time.
-func framesOf(messages []message, n int, document bool, at func(i int) time.Time) ([]frame, error) {
-	frames := make([]frame, n)
-	for i := range frames {
-		m := &messages[i%len(messages)]
-		stamp, err := wireTime(at(i))
-		if err != nil {
-			return nil, err
-		}
-		rest := m.text
-		if document {
-			rest = m.document
-		}
-		frames[i] = frame{mem.SliceBuffer(stamp), mem.SliceBuffer(rest)}
-	}
-	return frames, nil
+// falcoVersion tells the version of the last Falco that has gRPC.
+type falcoVersion struct {
+	version.UnimplementedServiceServer
+}
+
+// Version is for gRPC.
+func (falcoVersion) Version(context.Context, *version.Request) (*version.Response, error) {
+	return &version.Response{Version: "0.43.1", Minor: 43, Patch: 1}, nil
 }

@@ -38,18 +38,17 @@ func openWays(context.Context) (pair, error) {
 func (ways) close() error { return nil }
 
 func (w ways) round(ctx context.Context) (figures, error) {
-	at := distinct()
-	ours, err := w.falcogate(ctx, at)
+	ours, err := w.falcogate(ctx)
 	if err != nil {
 		return figures{}, err
 	}
-	theirs, err := w.bare(ctx, at)
+	theirs, err := w.bare(ctx)
 	return figures{ours: rate(taken, ours), other: rate(taken, theirs), note: fmt.Sprintf("%d alerts", taken)}, err
 }
 
 // bare publishes what the event log would hold of the alerts.
-func (w ways) bare(ctx context.Context, at func(i int) time.Time) (took time.Duration, err error) {
-	all, err := encodeAll(w.messages, taken, at)
+func (w ways) bare(ctx context.Context) (took time.Duration, err error) {
+	all, err := encodeAll(w.messages, taken, distinct())
 	if err != nil {
 		return 0, err
 	}
@@ -68,12 +67,8 @@ func (w ways) bare(ctx context.Context, at func(i int) time.Time) (took time.Dur
 
 // falcogate reads the alerts from a Falco until all are acknowledged and in the
 // index. The time begins when Falco is first asked.
-func (w ways) falcogate(ctx context.Context, at func(i int) time.Time) (took time.Duration, err error) {
-	frames, err := framesOf(w.messages, taken, false, at)
-	if err != nil {
-		return 0, err
-	}
-	f, err := startFalco(ctx, frames)
+func (ways) falcogate(ctx context.Context) (took time.Duration, err error) {
+	f, err := startFalco(ctx, taken, false, false)
 	if err != nil {
 		return 0, err
 	}
@@ -96,7 +91,9 @@ func (w ways) falcogate(ctx context.Context, at func(i int) time.Time) (took tim
 	reading := start(reader.Run)
 	// The reader ends well only when the log has acknowledged all.
 	err = errors.Join(tail.reached(ctx, taken), reading.stop())
-	return time.Since(<-f.asked), err
+	end := time.Now()
+	asked, e := f.said()
+	return end.Sub(asked), errors.Join(err, e)
 }
 
 // background is something that runs until it is stopped.

@@ -11,11 +11,10 @@ import (
 	"os"
 	"time"
 
-	"github.com/falcosecurity/client-go/pkg/api/outputs"
+	"github.com/falcosecurity/client-go/pkg/api/outputs" //nolint:depguard // as in codec.go
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/falcogate/falcogate/consumer"
 	"github.com/falcogate/falcogate/correlate"
@@ -105,9 +104,11 @@ func (m *message) stampBody(body []byte, at time.Time) {
 
 // wireTime is the field of a response that holds the time. Where it stands in the
 // response does not matter.
-func wireTime(at time.Time) ([]byte, error) {
-	t, err := proto.Marshal(timestamppb.New(at))
-	return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), t), err
+func wireTime(at time.Time) []byte {
+	// A google.protobuf.Timestamp: seconds and nanoseconds.
+	t := protowire.AppendVarint(protowire.AppendTag(make([]byte, 0, 12), 1, protowire.VarintType), uint64(at.Unix()))
+	t = protowire.AppendVarint(protowire.AppendTag(t, 2, protowire.VarintType), uint64(at.Nanosecond()))
+	return protowire.AppendBytes(protowire.AppendTag(make([]byte, 0, 14), 1, protowire.BytesType), t)
 }
 
 // record is what the log holds of the message at another time.

@@ -120,47 +120,6 @@ func (b *bareStream) close() error {
 	return os.RemoveAll(b.dir)
 }
 
-// encoded is a record as the event log publishes it.
-type encoded struct {
-	subject, id string
-	data        []byte
-}
-
-// encodeAll makes n records, the messages in turns, each with its own time.
-func encodeAll(messages []message, n int, at func(i int) time.Time) ([]encoded, error) {
-	all := make([]encoded, n)
-	for i := range all {
-		r := messages[i%len(messages)].record(at(i))
-		data, err := eventlog.EncodeRecord(nil, r)
-		if err != nil {
-			return nil, err
-		}
-		all[i] = encoded{subject: eventlog.LogSubject(r), id: r.ID.String(), data: data}
-	}
-	return all, nil
-}
-
-// publish publishes all records and waits for every acknowledgement.
-func (b *bareStream) publish(ctx context.Context, all []encoded) error {
-	for i := range all {
-		_, err := b.js.PublishAsync(all[i].subject, all[i].data, jetstream.WithMsgID(all[i].id), jetstream.WithStallWait(time.Minute))
-		if err != nil {
-			return err
-		}
-	}
-	select {
-	case <-b.js.PublishAsyncComplete():
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case err := <-b.failed:
-		return err
-	default:
-	}
-	return nil
-}
-
 // check makes sure that the stream has n messages.
 func (b *bareStream) check(ctx context.Context, n int) error {
 	info, err := b.stream.Info(ctx)

@@ -6,7 +6,7 @@
 # Needs FALCOGATE and NATS, the paths of the two programs. Ports are free ones, and
 # all that it starts it stops.
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
+recordings=$(cd "$(dirname "$0")/../../consumer/testdata/recordings" && pwd)
 work=$(mktemp -d)
 pids=()
 cleanup() {
@@ -29,8 +29,8 @@ until_ok() {
 }
 
 say "A recorded Falco serves its gRPC output on a unix socket"
-show "falcogate replay shadow-bad.grpc.jsonl.gz --grpc unix://falco.sock --rebase --as-fast-as-possible"
-"$FALCOGATE" replay "$here/shadow-bad.grpc.jsonl.gz" --grpc "unix://$work/falco.sock" \
+show "falcogate replay alert/grpc.jsonl.gz --grpc unix://falco.sock --rebase --as-fast-as-possible"
+"$FALCOGATE" replay "$recordings/alert/grpc.jsonl.gz" --grpc "unix://$work/falco.sock" \
 	--rebase --as-fast-as-possible -o json >"$work/grpc-summary.json" 2>"$work/replay.log" &
 replay=$!
 pids+=("$replay")
@@ -58,8 +58,8 @@ wait "$replay" || die "the gRPC replay failed"
 cat "$work/grpc-summary.json"
 
 say "The recording of another namespace comes as HTTP POSTs, as from Falco 0.44"
-show "falcogate replay shadow-clean.http.jsonl.gz --http http://falcogate:2801/ --rebase --as-fast-as-possible"
-"$FALCOGATE" replay "$here/shadow-clean.http.jsonl.gz" --http "$ingest" --rebase --as-fast-as-possible -o json
+show "falcogate replay clean/http.jsonl.gz --http http://falcogate:2801/ --rebase --as-fast-as-possible"
+"$FALCOGATE" replay "$recordings/clean/http.jsonl.gz" --http "$ingest" --rebase --as-fast-as-possible -o json
 
 gate() { # gate WANTED-EXIT-CODE ARGS...
 	local want=$1 code=0
