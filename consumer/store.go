@@ -108,6 +108,9 @@ func (in *Intake) storeMalformed(ctx context.Context, lane Lane, m Message, caus
 		Size:     m.size(),
 		Raw:      append([]byte(nil), m.Raw[:min(len(m.Raw), correlate.MalformedRawBytes)]...),
 	}
+	if len(body.Hostname) > maxNameBytes {
+		body.Hostname = ""
+	}
 	if body.Hostname == "" && m.Transport != TransportGRPC {
 		body.Hostname = hostnameOf(m.Raw)
 	}

@@ -2,7 +2,8 @@
 // ordered and attributed, and the index that answers questions about it.
 //
 // It owns the words that the rest of the project shares (Alert, Priority,
-// Window, Record) and the Index. It has no clock, no goroutine and no I/O, and
+// Window, Record), the Index of the alerts, the registry of the Sensors, and the
+// State that holds both. It has no clock, no goroutine and no I/O, and
 // imports nothing but the standard library: time and events come in as
 // arguments. That makes its state a pure function of the event log, so that
 // replaying the log gives the same index and the same answers.

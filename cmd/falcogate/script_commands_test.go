@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
@@ -174,5 +176,28 @@ func scriptAwaitFile(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Setenv(args[1], strings.TrimSpace(string(data)))
 		}
 		return err
+	}))
+}
+
+// scriptMetric wants a sample of a daemon's metrics, once it has come.
+func scriptMetric(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: metric NAME SAMPLE VALUE")
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	ts.Check(eventually(context.Background(), func() error {
+		resp, err := client.Get("http://" + ts.Getenv(args[0]+"_API") + "/metrics")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return err
+		}
+		if !strings.Contains("\n"+string(text), "\n"+args[1]+" "+args[2]+"\n") {
+			return fmt.Errorf("no sample %s %s in\n%s", args[1], args[2], text)
+		}
+		return nil
 	}))
 }

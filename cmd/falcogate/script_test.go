@@ -24,6 +24,7 @@ import (
 //	await CODE PROGRAM …    runs PROGRAM until it exits with CODE
 //	awaitfile FILE VAR      waits for FILE and sets VAR to what it holds
 //	logged NAME TEXT        waits until a daemon's log holds TEXT
+//	metric NAME SAMPLE V    waits until a daemon's metrics have that sample
 //	[external]              a condition: daemons use a nats-server of their own
 func TestScript(t *testing.T) {
 	runScripts(t, "testdata/script", false)
@@ -76,6 +77,7 @@ func runScripts(t *testing.T, dir string, external bool) {
 			"await":        scriptAwait,
 			"awaitfile":    scriptAwaitFile,
 			"logged":       scriptLogged,
+			"metric":       scriptMetric,
 		},
 	})
 }

@@ -14,7 +14,7 @@ type place struct{ from, to uint32 }
 // entry is one entry of the map output_fields.
 type entry struct{ name, value place }
 
-func (m *message) addField(e entry) {
+func (m *message) addEntry(e entry) {
 	if m.nFields < len(m.fields) {
 		m.fields[m.nFields] = e
 	} else {
@@ -35,43 +35,67 @@ func (m *message) addTag(p place) {
 // textAt is the text at a place.
 func (m *message) textAt(p place) string { return m.text[p.from:p.to] }
 
+// newAlert makes an alert, and fields and tags for it. Most alerts get all three
+// at once: that is most of what can be saved in making them.
+func (m *message) newAlert() (*correlate.Alert, []correlate.Field, []string) {
+	switch {
+	case m.nFields <= 12 && m.nTags <= 8:
+		r := new(struct {
+			alert  correlate.Alert
+			fields [12]correlate.Field
+			tags   [8]string
+		})
+		return &r.alert, r.fields[:m.nFields:m.nFields], r.tags[:m.nTags:m.nTags]
+	case m.nFields <= 24 && m.nTags <= 8:
+		r := new(struct {
+			alert  correlate.Alert
+			fields [24]correlate.Field
+			tags   [8]string
+		})
+		return &r.alert, r.fields[:m.nFields:m.nFields], r.tags[:m.nTags:m.nTags]
+	}
+	return new(correlate.Alert), make([]correlate.Field, m.nFields), make([]string, m.nTags)
+}
+
 // tagsInOrder are the tags as they came, nil when there are none.
-func (m *message) tagsInOrder() []string {
-	if m.nTags == 0 {
+func (m *message) tagsInOrder(tags []string) []string {
+	if len(tags) == 0 {
 		return nil
 	}
-	tags := make([]string, 0, m.nTags)
-	for i := range min(m.nTags, len(m.tags)) {
-		tags = append(tags, m.textAt(m.tags[i]))
-	}
-	for _, p := range m.moreTags {
-		tags = append(tags, m.textAt(p))
+	for i := range tags {
+		if i < len(m.tags) {
+			tags[i] = m.textAt(m.tags[i])
+		} else {
+			tags[i] = m.textAt(m.moreTags[i-len(m.tags)])
+		}
 	}
 	return tags
 }
 
 // sortedFields brings the fields into normal form, nil when there are none.
-func (m *message) sortedFields() correlate.Fields {
-	if m.nFields == 0 {
+func (m *message) sortedFields(fields []correlate.Field) correlate.Fields {
+	if len(fields) == 0 {
 		return nil
 	}
 	normal := len(m.moreFields) == 0 && m.sortFields()
-	fields := make([]correlate.Field, 0, m.nFields)
-	for i := range min(m.nFields, len(m.fields)) {
-		f := correlate.Field{Name: m.textAt(m.fields[i].name), Value: m.textAt(m.fields[i].value)}
-		normal = normal && f.Value != correlate.NotAvailable && !strings.HasPrefix(f.Name, "evt.time")
-		fields = append(fields, f)
+	for i := range fields {
+		var e entry
+		if i < len(m.fields) {
+			e = m.fields[i]
+		} else {
+			e = m.moreFields[i-len(m.fields)]
+		}
+		name, value := m.textAt(e.name), m.textAt(e.value)
+		normal = normal && value != correlate.NotAvailable && !strings.HasPrefix(name, "evt.time")
+		fields[i] = correlate.Field{Name: name, Value: value}
 	}
 	if normal {
 		return fields // NewFields would find nothing to do
 	}
-	for _, e := range m.moreFields {
-		fields = append(fields, correlate.Field{Name: m.textAt(e.name), Value: m.textAt(e.value)})
+	if kept := correlate.NewFields(fields); len(kept) > 0 {
+		return kept
 	}
-	if fields = correlate.NewFields(fields); len(fields) == 0 {
-		return nil
-	}
-	return fields
+	return nil
 }
 
 // sortFields sorts the fields by name and reports whether all names differ. A

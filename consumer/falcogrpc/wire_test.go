@@ -3,6 +3,7 @@ package falcogrpc
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -196,7 +197,26 @@ func TestDecodeAccepts(t *testing.T) {
 		"deprecated source": {func(r *outputs.Response) { r.Source, r.SourceDeprecated = "", schema.Source_K8S_AUDIT }, nil, func(a *correlate.Alert) { a.Source = "k8s_audit" }}, //nolint:staticcheck // Falco still sends it
 		"no source at all":  {func(r *outputs.Response) { r.Source = "" }, nil, same},
 		"wide enum":         {nil, varint(fieldPriority, 1<<32|3), func(a *correlate.Alert) { a.Priority = correlate.Error }},
-		"JSON as output":    {func(r *outputs.Response) { r.Output = `{"hostname":"h","output":"o","priority":"x"}` }, nil, same},
+		"not ASCII": {nil, slices.Concat(field(fieldTags, "é"), field(fieldOutputFields, string(slices.Concat(field(1, "ü"), field(2, strings.Repeat("ö", 100)))))), func(a *correlate.Alert) {
+			a.Tags = append(a.Tags, "é")
+			a.OutputFields = append(a.OutputFields, correlate.Field{Name: "ü", Value: strings.Repeat("ö", 100)})
+		}},
+		"long texts": {nil, field(fieldOutput, strings.Repeat("o", 20_000)), func(a *correlate.Alert) { a.Output = strings.Repeat("o", 20_000) }},
+		"many fields and tags": {func(r *outputs.Response) {
+			r.Tags = nil
+			for i := range 50 {
+				r.OutputFields[fmt.Sprintf("n%02d", i)] = "x"
+				r.Tags = append(r.Tags, fmt.Sprint(i))
+			}
+		}, nil, func(a *correlate.Alert) {
+			a.Tags = nil
+			for i := range 50 {
+				a.OutputFields = append(a.OutputFields, correlate.Field{Name: fmt.Sprintf("n%02d", i), Value: "x"})
+				a.Tags = append(a.Tags, fmt.Sprint(i))
+			}
+		}},
+		"lengths in more bytes than needed": {nil, []byte{fieldRule<<3 | 2, 0x81, 0x80, 0x00, 'Q'}, func(a *correlate.Alert) { a.Rule = "Q" }},
+		"JSON as output":                    {func(r *outputs.Response) { r.Output = `{"hostname":"h","output":"o","priority":"x"}` }, nil, same},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := response()
@@ -231,6 +251,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"value not UTF-8":    {nil, entry("", "\xc3"), consumer.ClassUTF8, "output_fields", "node-a", "UTF-8"},
 		"tag not UTF-8":      {nil, field(fieldTags, "\xff"), consumer.ClassUTF8, "tags", "node-a", "UTF-8"},
 		"hostname behind it": {func(r *outputs.Response) { r.Hostname = "" }, slices.Concat(field(fieldRule, "\xff"), field(fieldHostname, "late")), consumer.ClassUTF8, "rule", "late", "UTF-8"},
+		"hostname not UTF-8": {func(r *outputs.Response) { r.Hostname = "" }, slices.Concat(field(fieldHostname, "\xff"), []byte{0}), consumer.ClassUTF8, "hostname", "", "UTF-8"},
 		"cut short":          {nil, field(fieldOutput, "abc")[:3], consumer.ClassSyntax, "", "node-a", "wire format"},
 		"field number zero":  {nil, []byte{0x00, 0x00}, consumer.ClassSyntax, "", "node-a", "wire format"},
 		"end of no group":    {nil, protowire.AppendTag(nil, 20, protowire.EndGroupType), consumer.ClassSyntax, "", "node-a", "wire format"},

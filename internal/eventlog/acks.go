@@ -21,6 +21,7 @@ const ackTimeout = 10 * time.Second
 type acks struct {
 	nc     *nats.Conn
 	prefix string // of the subjects of answers
+	broken func() // nil, or called when the server can't be storing anything
 
 	mu      sync.Mutex
 	next    uint64
@@ -65,10 +66,17 @@ func (a *acks) answer(m *nats.Msg) {
 		return // not ours
 	}
 	if len(m.Data) == 0 && m.Header.Get("Status") == "503" {
+		a.suspect()
 		a.settle(token, outcome{err: nats.ErrNoResponders})
 		return
 	}
 	a.settle(token, parseAck(m.Data))
+}
+
+func (a *acks) suspect() {
+	if a.broken != nil {
+		a.broken()
+	}
 }
 
 func (a *acks) settle(token uint64, o outcome) {
@@ -112,6 +120,9 @@ func (a *acks) expire(done <-chan struct{}) {
 				}
 			}
 			a.mu.Unlock()
+			if len(late) > 0 {
+				a.suspect()
+			}
 			for _, t := range late {
 				a.settle(t, outcome{err: errAckTimeout})
 			}

@@ -78,6 +78,12 @@ func (c *call) settled(e *entry, o outcome) {
 // store sends entries until all are acknowledged.
 func (l *Log) store(ctx context.Context, entries []*entry, send func(*session, *entry)) error {
 	wait := retryBackoff(retryLimit)
+	retrying := false
+	defer func() {
+		if retrying {
+			l.retrying.Add(-1)
+		}
+	}()
 	for todo := entries; ; {
 		s, err := l.session(ctx)
 		if err != nil {
@@ -114,6 +120,10 @@ func (l *Log) store(ctx context.Context, entries []*entry, send func(*session, *
 			}
 		}
 		todo = failed
+		if !retrying {
+			retrying = true
+			l.retrying.Add(1)
+		}
 		l.failing(todo[0].err, len(todo))
 		pause(ctx, wait.NextBackOff())
 	}

@@ -111,4 +111,3 @@ func TestKilled(t *testing.T) {
 		})
 	}
 }
-

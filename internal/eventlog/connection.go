@@ -38,14 +38,21 @@ func (c *connection) set(s *session, err error, fatal bool) {
 	c.changed = make(chan struct{})
 }
 
-// get returns the session if there is one.
-func (c *connection) get() (s *session, err error, changed <-chan struct{}, fatal bool) {
+// status is what is known of the connection at one time.
+type status struct {
+	session *session // nil when there is none
+	err     error    // then, why
+	fatal   bool     // and whether that will not go away
+	changed <-chan struct{}
+}
+
+func (c *connection) get() status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.current != nil && !c.current.alive() {
-		return nil, errSessionEnded, c.changed, false
+		return status{err: errSessionEnded, changed: c.changed}
 	}
-	return c.current, c.err, c.changed, c.fatal
+	return status{session: c.current, err: c.err, fatal: c.fatal, changed: c.changed}
 }
 
 // downSince is when there was a session last.
@@ -61,27 +68,30 @@ var errSessionEnded = errors.New("the connection has ended")
 // why there is none, or ErrClosed, or one that will not go away.
 func (l *Log) session(ctx context.Context) (*session, error) {
 	for {
-		s, err, changed, fatal := l.conn.get()
+		now := l.conn.get()
 		switch {
-		case s != nil:
-			return s, nil
-		case fatal:
-			return nil, err
+		case now.session != nil:
+			return now.session, nil
+		case now.fatal:
+			return nil, now.err
 		}
 		select {
-		case <-changed:
+		case <-now.changed:
 		case <-l.closing:
 			return nil, ErrClosed
 		case <-ctx.Done():
-			return nil, fmt.Errorf("event log at %s: %w: %w", l.where(), context.Cause(ctx), err)
+			return nil, fmt.Errorf("event log at %s: %w: %w", l.where(), context.Cause(ctx), now.err)
 		}
 	}
 }
 
+// reconnectLimit caps the pause between two tries to connect.
+const reconnectLimit = 5 * time.Second
+
 // connect keeps a session up until ctx ends. It logs when the state changes, not
 // at every try.
 func (l *Log) connect(ctx context.Context) {
-	wait := retryBackoff(5 * time.Second)
+	wait := retryBackoff(reconnectLimit)
 	up, said := false, ""
 	for ctx.Err() == nil {
 		s, err := l.dial(ctx)
@@ -101,10 +111,10 @@ func (l *Log) connect(ctx context.Context) {
 		if said != "" || up {
 			l.logger.Info("event log: connected", slog.String("server", l.where()))
 		}
-		up, said = true, ""
+		up = true
 		l.metrics.connected.Set(1)
 		l.conn.set(s, nil, false)
-		wait.Reset()
+		began := time.Now()
 		select {
 		case <-s.done:
 		case <-ctx.Done():
@@ -113,11 +123,20 @@ func (l *Log) connect(ctx context.Context) {
 		l.metrics.connected.Set(0)
 		l.remember(s)
 		s.end()
-		if ctx.Err() == nil {
-			said = s.reason.Error()
-			l.logger.Warn("event log: connection lost, trying again", slog.String("server", l.where()), slog.String("error", said))
-			pause(ctx, wait.NextBackOff())
+		if ctx.Err() != nil {
+			return
 		}
+		if time.Since(began) > 2*reconnectLimit {
+			wait.Reset() // else it comes and goes: no faster each time
+		}
+		said = s.reason.Error()
+		if s.broken.Load() {
+			l.logger.Error("event log: the embedded NATS server does not store anything, starting it again", slog.String("server", l.where()))
+			l.server.down()
+		} else {
+			l.logger.Warn("event log: connection lost, trying again", slog.String("server", l.where()), slog.String("error", said))
+		}
+		pause(ctx, wait.NextBackOff())
 	}
 }
 

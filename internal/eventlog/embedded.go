@@ -2,11 +2,13 @@ package eventlog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -25,86 +27,122 @@ const startLimit = 30 * time.Second
 // embedded is a nats-server in this process, with its store in a directory that
 // is locked for it.
 type embedded struct {
-	server *server.Server
-	lock   *flock.Flock
-	keys   keys
+	opts *Options
+	lock *flock.Flock
+	keys keys
+
+	mu     sync.Mutex
+	server *server.Server // nil while it is down
+	listen string         // where it listens, once that is known
 }
 
-// startEmbedded locks the data directory and starts a server on it. Recovering
-// the store happens in here and may take seconds after a crash.
-func startEmbedded(opts *Options) (*embedded, error) {
+// newEmbedded locks the data directory and starts a server on it. Recovering the
+// store happens in here and may take seconds after a crash.
+func newEmbedded(opts *Options) (*embedded, error) {
 	if err := os.MkdirAll(opts.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("event log: data directory: %w", err)
 	}
-	lock := flock.New(filepath.Join(opts.DataDir, lockFile), flock.SetPermissions(0o600))
-	switch locked, err := lock.TryLock(); {
+	e := &embedded{opts: opts, listen: opts.NATSListen}
+	e.lock = flock.New(filepath.Join(opts.DataDir, lockFile), flock.SetPermissions(0o600))
+	switch locked, err := e.lock.TryLock(); {
 	case err != nil:
 		return nil, fmt.Errorf("event log: locking the data directory %s: %w", opts.DataDir, err)
 	case !locked:
-		_ = lock.Close() // it holds nothing
+		_ = e.lock.Close() // it holds nothing
 		return nil, fmt.Errorf("event log: %w: %s: stop the other falcogate, or give this one a directory of its own", ErrLocked, opts.DataDir)
 	}
-	e := &embedded{lock: lock}
-	if err := e.start(opts); err != nil {
-		if e.server != nil {
-			e.server.Shutdown()
-			e.server.WaitForShutdown()
-		}
-		_ = lock.Close() // the start's error matters more
-		return nil, fmt.Errorf("event log: starting the embedded NATS server on %s: %w", opts.DataDir, err)
+	var err error
+	if e.keys, err = newKeys(); err == nil {
+		_, err = e.up()
+	}
+	if err != nil {
+		_ = e.lock.Close() // the start's error matters more
+		return nil, fmt.Errorf("event log: %w", err)
 	}
 	return e, nil
 }
 
-func (e *embedded) start(opts *Options) error {
-	var err error
-	if e.keys, err = newKeys(); err != nil {
-		return err
+// up returns the running server, after starting it when it is down.
+func (e *embedded) up() (*server.Server, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.server != nil {
+		return e.server, nil
 	}
+	s, err := e.start()
+	if err != nil {
+		if s != nil {
+			s.Shutdown()
+			s.WaitForShutdown()
+		}
+		return nil, fmt.Errorf("starting the embedded NATS server on %s: %w", e.opts.DataDir, err)
+	}
+	e.server = s
+	if e.listen != "" {
+		e.listen = s.Addr().String() // the same port after a restart
+	}
+	return s, nil
+}
+
+// down stops the server, when it runs.
+func (e *embedded) down() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.server == nil {
+		return
+	}
+	e.server.Shutdown()
+	e.server.WaitForShutdown()
+	e.server = nil
+}
+
+// start makes a server and waits until it is ready.
+func (e *embedded) start() (*server.Server, error) {
 	conf := &server.Options{}
 	if err := conf.ProcessConfigString(accounts(e.keys)); err != nil {
-		return fmt.Errorf("accounts: %w", err)
+		return nil, fmt.Errorf("accounts: %w", err)
 	}
-	conf.ServerName = opts.Name
+	conf.ServerName = e.opts.Name
 	conf.NoSigs = true
 	conf.JetStream = true
-	conf.StoreDir = opts.DataDir
+	conf.StoreDir = e.opts.DataDir
 	// The streams have limits of their own. One here could only keep the server
 	// from recovering a log that was allowed to be larger before.
 	conf.JetStreamMaxStore = 1 << 50
-	conf.SyncInterval = opts.SyncInterval
-	conf.SyncAlways = opts.SyncAlways
-	conf.DontListen = opts.NATSListen == ""
+	conf.SyncInterval = e.opts.SyncInterval
+	conf.SyncAlways = e.opts.SyncAlways
+	conf.DontListen = e.listen == ""
+	var err error
 	if !conf.DontListen {
-		if conf.Host, conf.Port, err = listenAddress(opts.NATSListen); err != nil {
-			return err
+		if conf.Host, conf.Port, err = listenAddress(e.listen); err != nil {
+			return nil, err
 		}
 	}
-	if e.server, err = server.NewServer(conf); err != nil {
-		return err
+	s, err := server.NewServer(conf)
+	if err != nil {
+		return nil, err
 	}
-	log := newServerLog(opts.Logger)
-	e.server.SetLoggerV2(log, false, false, false)
-	e.server.Start()
-	// The server reports that it can't start to its logger alone.
-	select {
-	case reason := <-log.fatal:
-		return fmt.Errorf("%s", reason)
-	default:
-	}
+	log := newServerLog(e.opts.Logger)
+	s.SetLoggerV2(log, false, false, false)
+	s.Start()
 	ready := make(chan bool, 1)
-	go func() { ready <- e.server.ReadyForConnections(startLimit) }()
+	go func() { ready <- s.ReadyForConnections(startLimit) }()
 	select {
-	case reason := <-log.fatal:
-		e.server.Shutdown()
+	case reason := <-log.fatal: // only its logger hears why it can't start
+		s.Shutdown()
 		<-ready
-		return fmt.Errorf("%s", reason)
+		return s, errors.New(reason)
 	case ok := <-ready:
 		if !ok {
-			return fmt.Errorf("it did not get ready within %s", startLimit)
+			return s, fmt.Errorf("it did not get ready within %s", startLimit)
 		}
 	}
-	return nil
+	select {
+	case reason := <-log.fatal:
+		return s, errors.New(reason)
+	default:
+		return s, nil
+	}
 }
 
 // listenAddress splits host:port. Port 0 is any free port, which the server
@@ -124,19 +162,25 @@ func listenAddress(address string) (string, int, error) {
 	return host, int(port), nil
 }
 
-// stop shuts the server down and unlocks the directory, unless ctx ends first:
-// then the directory stays locked until the process is gone, because the server
-// may still write to it.
-func (e *embedded) stop(ctx context.Context) error {
-	err := within(ctx, func() {
-		e.server.Shutdown()
-		e.server.WaitForShutdown()
-	})
-	if err != nil {
+// close stops the server and unlocks the directory, unless ctx ends first: then
+// the directory stays locked until the process is gone, because the server may
+// still write to it.
+func (e *embedded) close(ctx context.Context) error {
+	if err := within(ctx, e.down); err != nil {
 		return fmt.Errorf("event log: the embedded NATS server did not stop in time: %w", err)
 	}
 	if err := e.lock.Close(); err != nil {
 		return fmt.Errorf("event log: unlocking the data directory: %w", err)
 	}
 	return nil
+}
+
+// url is where outside clients reach the server, or empty.
+func (e *embedded) url() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.listen == "" {
+		return ""
+	}
+	return "nats://" + e.listen
 }

@@ -9,7 +9,7 @@ func (l *Log) StoreRaw(ctx context.Context, subject, id string, data []byte) err
 
 // CutConnection ends the current connection as a fault of the network does.
 func (l *Log) CutConnection() {
-	if s, _, _, _ := l.conn.get(); s != nil {
+	if s := l.conn.get().session; s != nil {
 		s.nc.Close()
 	}
 }

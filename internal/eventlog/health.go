@@ -32,8 +32,7 @@ func (l *Log) working() {
 
 // Connected reports whether the connection to the server stands.
 func (l *Log) Connected() bool {
-	s, _, _, _ := l.conn.get()
-	return s != nil
+	return l.conn.get().session != nil
 }
 
 // Health is nil when the log takes records, as far as is known, else what is
@@ -44,10 +43,11 @@ func (l *Log) Health() error {
 		return ErrClosed
 	default:
 	}
-	if s, err, _, _ := l.conn.get(); s == nil {
-		return fmt.Errorf("event log at %s: not connected since %s: %w", l.where(), l.conn.downSince().UTC().Format(time.RFC3339), err)
+	if now := l.conn.get(); now.session == nil {
+		return fmt.Errorf("event log at %s: not connected since %s: %w", l.where(), l.conn.downSince().UTC().Format(time.RFC3339), now.err)
 	}
-	if f := l.fault.Load(); f != nil {
+	// With nobody trying, nobody could find out that it works again.
+	if f := l.fault.Load(); f != nil && l.retrying.Load() > 0 {
 		return fmt.Errorf("event log at %s: appends fail since %s: %w", l.where(), f.since.UTC().Format(time.RFC3339), f.err)
 	}
 	return nil
@@ -59,8 +59,8 @@ func (l *Log) where() string { return l.address }
 // ListenURL is where outside clients reach the embedded server, such as
 // "nats://127.0.0.1:4222", or empty when it does not listen.
 func (l *Log) ListenURL() string {
-	if l.server == nil || l.opts.NATSListen == "" {
+	if l.server == nil {
 		return ""
 	}
-	return l.server.server.ClientURL()
+	return l.server.url()
 }

@@ -32,6 +32,7 @@ type Lane struct {
 	next    int      // entries[next:] are to be sent
 	flying  int      // how many are sent and not settled
 	failed  bool     // one has failed: send nothing
+	again   bool     // something failed, and nothing was acknowledged since
 	session *session // what flies is on this one
 	err     error    // why the lane is broken
 
@@ -53,6 +54,9 @@ func (l *Log) NewLane() *Lane {
 		defer close(n.ended)
 		n.run(ctx)
 		_ = n.breakWith(ErrClosed)
+		n.mu.Lock()
+		n.retried(false)
+		n.mu.Unlock()
 	})
 	return n
 }
@@ -138,12 +142,25 @@ func (n *Lane) settled(e *entry, o outcome) {
 		n.failed = true
 	} else {
 		e.state = stored
+		n.retried(false)
 		n.log.stored(e)
 		n.advance()
 	}
 	if n.failed && n.flying == 0 {
 		signal(n.work)
 	}
+}
+
+// retried notes whether the lane is one of those that have something to send
+// again. The lane is locked.
+func (n *Lane) retried(again bool) {
+	switch {
+	case again && !n.again:
+		n.log.retrying.Add(1)
+	case !again && n.again:
+		n.log.retrying.Add(-1)
+	}
+	n.again = again
 }
 
 // advance takes what is acknowledged off the front.

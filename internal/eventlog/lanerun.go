@@ -87,6 +87,7 @@ func (n *Lane) recover(ctx context.Context, retry *backoff.ExponentialBackOff) b
 	}
 	n.failed, n.next, n.session, n.base = false, 0, nil, n.highest
 	err := first.err
+	n.retried(true)
 	n.mu.Unlock()
 	n.log.failing(err, count)
 	pause(ctx, retry.NextBackOff())

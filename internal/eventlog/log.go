@@ -23,7 +23,9 @@ type Log struct {
 	conn    *connection
 	opened  atomic.Bool
 	fault   atomic.Pointer[fault]
-	tries   ids
+	// retrying counts the calls and lanes that have something to send again.
+	retrying atomic.Int64
+	tries    ids
 
 	mu       sync.Mutex
 	draining bool           // no more calls
@@ -59,7 +61,7 @@ func Open(ctx context.Context, opts Options) (*Log, error) {
 		return nil, fmt.Errorf("event log: registering metrics: %w", err)
 	}
 	if opts.URL == "" {
-		if l.server, err = startEmbedded(&opts); err != nil {
+		if l.server, err = newEmbedded(&l.opts); err != nil {
 			l.metrics.unregister()
 			return nil, err
 		}
@@ -93,7 +95,7 @@ func (l *Log) close(ctx context.Context) error {
 		err = fmt.Errorf("event log: the connection did not end in time: %w", err)
 	}
 	if l.server != nil {
-		err = errors.Join(err, l.server.stop(ctx))
+		err = errors.Join(err, l.server.close(ctx))
 	}
 	l.metrics.unregister()
 	return err

@@ -20,7 +20,7 @@ import (
 )
 
 // The test binary is also what the tests need as processes of their own: with
-// this variable set it is a nats-server or an appender, and no test.
+// this variable set it is a nats-server, an appender or a filler, and no test.
 const roleVariable = "EVENTLOG_TEST_ROLE"
 
 func TestMain(m *testing.M) {
@@ -29,6 +29,8 @@ func TestMain(m *testing.M) {
 		os.Exit(serverMain())
 	case "appender":
 		os.Exit(appenderMain())
+	case "filler":
+		os.Exit(fillerMain())
 	}
 	goleak.VerifyTestMain(m)
 }

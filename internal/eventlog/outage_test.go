@@ -25,7 +25,7 @@ type work struct {
 	wg              sync.WaitGroup
 }
 
-func startWork(t *testing.T, ctx context.Context, l *eventlog.Log) *work {
+func startWork(ctx context.Context, t *testing.T, l *eventlog.Log) *work {
 	w := &work{stop: make(chan struct{})}
 	w.wg.Go(func() {
 		lane := l.NewLane()
@@ -122,7 +122,7 @@ func TestServerRestarts(t *testing.T) {
 			return nil
 		})
 	}()
-	w := startWork(t, ctx, l)
+	w := startWork(ctx, t, l)
 	w.progress(t)
 	for i := range 4 {
 		if i%2 == 0 {
@@ -163,7 +163,7 @@ func TestNetworkCuts(t *testing.T) {
 	})
 	reg := prometheus.NewRegistry()
 	l := open(t, eventlog.Options{URL: p.url(), Logger: quiet, Registerer: reg})
-	w := startWork(t, ctx, l)
+	w := startWork(ctx, t, l)
 	for count.Load() < 30_000 {
 		w.progress(t)
 	}
@@ -197,11 +197,11 @@ func TestLostInTheMiddle(t *testing.T) {
 	require.Len(t, got, 10)
 	require.Equal(t, testID("lane", 4), got[9].ID)
 	// Each of the five behind it has a lower position now.
-	require.EqualValues(t, 5, metric(t, reg, "falcogate_eventlog_reordered_total"))
-	require.EqualValues(t, 1, metric(t, reg, "falcogate_eventlog_append_retries_total"))
+	require.Equal(t, 5, metric(t, reg, "falcogate_eventlog_reordered_total"))
+	require.Equal(t, 1, metric(t, reg, "falcogate_eventlog_append_retries_total"))
 	require.NoError(t, lane.Append(ctx, numbered("lane", 10)))
 	require.NoError(t, lane.Flush(ctx))
-	require.EqualValues(t, 5, metric(t, reg, "falcogate_eventlog_reordered_total"))
+	require.Equal(t, 5, metric(t, reg, "falcogate_eventlog_reordered_total"))
 }
 
 func TestServerComesUpLater(t *testing.T) {
@@ -384,4 +384,3 @@ func TestStreamIsUpdated(t *testing.T) {
 	require.Equal(t, jetstream.S2Compression, c.Compression)
 	require.Equal(t, "ours", c.Description)
 }
-

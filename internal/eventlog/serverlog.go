@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -15,38 +16,31 @@ type serverLog struct {
 }
 
 func newServerLog(log *slog.Logger) *serverLog {
-	return &serverLog{log: log.With("component", "nats-server"), fatal: make(chan string, 1)}
+	return &serverLog{log: log, fatal: make(chan string, 1)}
 }
 
 // Noticef logs at debug.
-func (l *serverLog) Noticef(format string, v ...any) { l.log.Debug(fmt.Sprintf(format, v...)) }
+func (l *serverLog) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v) }
 
 // Warnf logs at warn.
-func (l *serverLog) Warnf(format string, v ...any) {
-	text := fmt.Sprintf(format, v...)
-	if aboutClient(text) {
-		l.log.Debug(text)
-		return
-	}
-	l.log.Warn(text)
-}
+func (l *serverLog) Warnf(format string, v ...any) { l.say(slog.LevelWarn, format, v) }
 
 // Errorf logs at error.
-func (l *serverLog) Errorf(format string, v ...any) {
+func (l *serverLog) Errorf(format string, v ...any) { l.say(slog.LevelError, format, v) }
+
+func (l *serverLog) say(level slog.Level, format string, v []any) string {
 	text := fmt.Sprintf(format, v...)
 	if aboutClient(text) {
-		l.log.Debug(text)
-		return
+		level = slog.LevelDebug
 	}
-	l.log.Error(text)
+	l.log.Log(context.Background(), level, "embedded NATS server", slog.String("message", text))
+	return text
 }
 
 // Fatalf logs at error and keeps the reason. It does not end the process.
 func (l *serverLog) Fatalf(format string, v ...any) {
-	text := fmt.Sprintf(format, v...)
-	l.log.Error(text)
 	select {
-	case l.fatal <- text:
+	case l.fatal <- l.say(slog.LevelError, format, v):
 	default:
 	}
 }

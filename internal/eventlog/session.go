@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -32,6 +33,7 @@ type session struct {
 	batches  *batches      // nil unless records go through atomic batches
 	done     chan struct{} // closed when the connection has ended
 	reason   error         // why, to be read after done
+	broken   atomic.Bool   // the server has to be started again
 	closed   sync.WaitGroup
 }
 
@@ -49,34 +51,21 @@ func (l *Log) dial(ctx context.Context) (*session, error) {
 		nats.ClosedHandler(func(*nats.Conn) { close(ended) }),
 		nats.ErrorHandler(l.asyncErrors()),
 	}
-	url := l.opts.URL
-	if l.server != nil {
-		opts = append(opts, nats.InProcessServer(l.server.server), l.server.keys.owner.login())
-	} else {
-		if l.opts.CredsFile != "" {
-			opts = append(opts, nats.UserCredentials(l.opts.CredsFile))
-		}
-		if l.opts.TLS != nil {
-			opts = append(opts, nats.Secure(l.opts.TLS))
-		}
-		url = l.servers
-	}
-	nc, err := nats.Connect(url, opts...)
+	where, err := l.target()
 	if err != nil {
 		return nil, err
 	}
-	s.nc = nc
+	if s.nc, err = nats.Connect(l.servers, append(opts, where...)...); err != nil {
+		return nil, err
+	}
 	if err := l.setUp(ctx, s); err != nil {
-		nc.Close()
+		s.nc.Close()
 		<-ended
 		return nil, err
 	}
-	if l.batched() {
-		s.batches = newBatches(s)
-	}
 	s.closed.Go(func() {
 		<-ended
-		s.reason = nc.LastError()
+		s.reason = s.nc.LastError()
 		if s.reason == nil {
 			s.reason = nats.ErrConnectionClosed
 		}
@@ -88,6 +77,24 @@ func (l *Log) dial(ctx context.Context) (*session, error) {
 		s.closed.Go(s.batches.run)
 	}
 	return s, nil
+}
+
+// target says which server to connect to, and as whom.
+func (l *Log) target() (opts []nats.Option, err error) {
+	if l.server != nil {
+		server, err := l.server.up()
+		if err != nil {
+			return nil, err
+		}
+		return []nats.Option{nats.InProcessServer(server), l.server.keys.owner.login()}, nil
+	}
+	if l.opts.CredsFile != "" {
+		opts = append(opts, nats.UserCredentials(l.opts.CredsFile))
+	}
+	if l.opts.TLS != nil {
+		opts = append(opts, nats.Secure(l.opts.TLS))
+	}
+	return opts, nil
 }
 
 // batched reports whether records go through atomic batches.
@@ -105,13 +112,29 @@ func (l *Log) setUp(ctx context.Context, s *session) error {
 	if s.verdicts, err = ensureStream(ctx, js, verdictConfig(&l.opts)); err != nil {
 		return err
 	}
-	if l.server != nil && l.opts.NATSListen != "" {
-		if err := l.server.ensureMirror(ctx, &l.opts); err != nil {
-			return err
-		}
-	}
 	s.acks, err = newAcks(s.nc)
-	return err
+	if l.server == nil || err != nil {
+		return err
+	}
+	s.acks.broken = s.breakDown
+	if l.opts.SyncAlways {
+		s.batches = newBatches(s)
+	}
+	if l.opts.NATSListen == "" {
+		return nil
+	}
+	server, err := l.server.up()
+	if err != nil {
+		return err
+	}
+	return l.server.ensureMirror(ctx, server)
+}
+
+// breakDown ends the session because its embedded server does not store what it
+// gets. After a write error, as of a full disk, it never does again.
+func (s *session) breakDown() {
+	s.broken.Store(true)
+	s.nc.Close()
 }
 
 // end closes the connection and waits until all that hung on it is told.

@@ -181,9 +181,9 @@ const (
 
 // ensureMirror makes the mirror that outside clients read, over a connection of
 // its own.
-func (e *embedded) ensureMirror(ctx context.Context, o *Options) error {
-	nc, err := nats.Connect("", nats.InProcessServer(e.server), e.keys.mirror.login(),
-		nats.Name(o.Name+" mirror"), nats.NoReconnect(), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+func (e *embedded) ensureMirror(ctx context.Context, server nats.InProcessConnProvider) error {
+	nc, err := nats.Connect("", nats.InProcessServer(server), e.keys.mirror.login(),
+		nats.Name(e.opts.Name+" mirror"), nats.NoReconnect(), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err != nil {
 		return fmt.Errorf("connecting for the mirror: %w", err)
 	}
@@ -192,6 +192,6 @@ func (e *embedded) ensureMirror(ctx context.Context, o *Options) error {
 	if err != nil {
 		return err
 	}
-	_, err = ensureStream(ctx, js, mirrorConfig(o))
+	_, err = ensureStream(ctx, js, mirrorConfig(e.opts))
 	return err
 }

@@ -270,20 +270,21 @@ func testDuplicates(t *testing.T, fresh eventlog.Options) {
 		}
 	}
 	// One by one: r again, twice in one call, 1 to 3 in the lane, and r 100 times.
-	require.EqualValues(t, 1+2+3+100, metric(t, reg, "falcogate_eventlog_duplicates_total"))
-	require.EqualValues(t, 2+4+200+3, metric(t, reg, "falcogate_eventlog_appended_total"))
+	require.Equal(t, 1+2+3+100, metric(t, reg, "falcogate_eventlog_duplicates_total"))
+	require.Equal(t, 2+4+200+3, metric(t, reg, "falcogate_eventlog_appended_total"))
 	require.Zero(t, metric(t, reg, "falcogate_eventlog_reordered_total"))
 }
 
 // metric sums a metric over its labels.
-func metric(t testing.TB, reg *prometheus.Registry, name string) (sum float64) {
+func metric(t testing.TB, reg *prometheus.Registry, name string) int {
 	t.Helper()
+	sum := 0
 	families, err := reg.Gather()
 	require.NoError(t, err)
 	for _, f := range families {
 		if f.GetName() == name {
 			for _, m := range f.GetMetric() {
-				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+				sum += int(m.GetCounter().GetValue()) + int(m.GetGauge().GetValue()) + int(m.GetHistogram().GetSampleCount())
 			}
 			return sum
 		}
@@ -506,7 +507,7 @@ func testConnectionCut(t *testing.T, fresh eventlog.Options) {
 	require.Len(t, ids, each)
 	requireOrder(t, ordered, 2, each)
 	require.Zero(t, metric(t, reg, "falcogate_eventlog_reordered_total"))
-	require.EqualValues(t, 1, metric(t, reg, "falcogate_eventlog_connected"))
+	require.Equal(t, 1, metric(t, reg, "falcogate_eventlog_connected"))
 }
 
 func testVerdicts(t *testing.T, fresh eventlog.Options) {
@@ -590,6 +591,22 @@ func TestSecondOpenIsRefused(t *testing.T) {
 	closeLog(t, l)
 	l = open(t, opts)
 	require.Len(t, readAll(t, l, 0), 1)
+}
+
+// TestStoreThatCannotBeUsed: the server's own reason comes out, and the directory
+// is let go of.
+func TestStoreThatCannotBeUsed(t *testing.T) {
+	opts := eventlog.Options{DataDir: t.TempDir(), Logger: quiet}
+	blocked := filepath.Join(opts.DataDir, "jetstream")
+	require.NoError(t, os.WriteFile(blocked, nil, 0o600))
+	_, err := eventlog.Open(testContext(t), opts)
+	require.ErrorContains(t, err, opts.DataDir)
+	require.ErrorContains(t, err, "JetStream")
+	require.NoError(t, os.Remove(blocked))
+	open(t, opts)
+
+	opts.DataDir = filepath.Join(t.TempDir(), "made", "for", "it")
+	open(t, opts)
 }
 
 func TestMetricsAreUsableAgain(t *testing.T) {

@@ -20,6 +20,9 @@ type frame mem.BufferSlice
 // bytesOnly is a message of which nothing is wanted.
 type bytesOnly struct{ size int }
 
+// unread is a message that is kept as it is.
+type unread struct{ data []byte }
+
 // decoded is a message as the Reader has it.
 type decoded struct {
 	alert *correlate.Alert
@@ -44,6 +47,10 @@ func (codec) Marshal(v any) (mem.BufferSlice, error) {
 
 // Unmarshal is for gRPC.
 func (codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if v, ok := v.(*unread); ok {
+		v.data = data.Materialize()
+		return nil
+	}
 	b := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer b.Free()
 	raw := b.ReadOnlyData()

@@ -51,15 +51,5 @@ func (b *bareStream) publish(ctx context.Context, e *encoded) error {
 		}
 		begin = end
 	}
-	select {
-	case <-b.js.PublishAsyncComplete():
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case err := <-b.failed:
-		return err
-	default:
-	}
-	return nil
+	return b.published(ctx)
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // kept is how many alerts the log holds that the index is rebuilt from.
@@ -79,30 +77,4 @@ func (l *logs) round(ctx context.Context) (figures, error) {
 	}
 	theirs := time.Since(begin)
 	return figures{ours: rate(kept, ours), other: rate(kept, theirs), note: fmt.Sprintf("%d alerts", kept)}, nil
-}
-
-// discard reads n messages with an ordered consumer.
-func (b *bareStream) discard(ctx context.Context, n int) error {
-	consumer, err := b.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
-	if err != nil {
-		return err
-	}
-	all := make(chan struct{})
-	seen := 0
-	reading, err := consumer.Consume(func(jetstream.Msg) {
-		if seen++; seen == n {
-			close(all)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	select {
-	case <-all:
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	reading.Stop()
-	<-reading.Closed()
-	return err
 }

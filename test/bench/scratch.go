@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -62,6 +61,9 @@ type bareStream struct {
 	failed chan error // of publishing; the first is kept
 }
 
+// bareSubject is like that of an alert, for what is published unread.
+const bareSubject = "falcogate.log.alert.shadow-bad.warning.node-a"
+
 // window is how many messages the event log's lane has in flight.
 const window = 512
 
@@ -118,13 +120,4 @@ func (b *bareStream) close() error {
 		b.server.WaitForShutdown()
 	}
 	return os.RemoveAll(b.dir)
-}
-
-// check makes sure that the stream has n messages.
-func (b *bareStream) check(ctx context.Context, n int) error {
-	info, err := b.stream.Info(ctx)
-	if err == nil && info.State.Msgs != uint64(n) {
-		err = fmt.Errorf("the bare stream has %d messages of %d", info.State.Msgs, n)
-	}
-	return err
 }

@@ -20,7 +20,7 @@ const mostAllocations = 6
 const received = 40_000
 
 func transportRows() []comparison {
-	return []comparison{receiving("json_output false", false), receiving("json_output true", true), posting()}
+	return append([]comparison{receiving("json_output false", false), receiving("json_output true", true)}, postRows()...)
 }
 
 func receiving(settings string, document bool) comparison {
@@ -44,13 +44,27 @@ func openReceivers(ctx context.Context, document bool) (pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	const window = 256 << 10 // as the Reader has it
-	conn, err := grpc.NewClient(f.target, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDisableServiceConfig(),
-		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window))
+	conn, err := connect(f.target)
 	if err != nil {
 		return nil, errors.Join(err, f.close())
 	}
 	return &receivers{falco: f, conn: conn}, nil
+}
+
+// connect is how the Reader does.
+func connect(target string) (*grpc.ClientConn, error) {
+	const window = 256 << 10
+	return grpc.NewClient(target, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDisableServiceConfig(),
+		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window))
+}
+
+// subscribe opens a stream and asks, once.
+func subscribe(ctx context.Context, conn *grpc.ClientConn) (grpc.ClientStream, error) {
+	stream, err := conn.NewStream(ctx, &outputs.Service_ServiceDesc.Streams[0], outputs.Service_Sub_FullMethodName, grpc.ForceCodecV2(codec{}))
+	if err != nil {
+		return nil, err
+	}
+	return stream, errors.Join(stream.SendMsg(frame(nil)), stream.CloseSend())
 }
 
 func (r *receivers) close() error { return errors.Join(r.conn.Close(), r.falco.close()) }
@@ -94,12 +108,9 @@ type receipt struct {
 // receive subscribes, asks once, and receives all messages into one value, whose
 // size a function tells. The time is from the question to the last message.
 func (r *receivers) receive(ctx context.Context, into any, size func() (int, error)) (got receipt, took time.Duration, err error) {
-	stream, err := r.conn.NewStream(ctx, &outputs.Service_ServiceDesc.Streams[0], outputs.Service_Sub_FullMethodName, grpc.ForceCodecV2(codec{}))
-	if err != nil {
-		return got, 0, err
-	}
 	before := allocations()
-	if err := errors.Join(stream.SendMsg(frame(nil)), stream.CloseSend()); err != nil {
+	stream, err := subscribe(ctx, r.conn)
+	if err != nil {
 		return got, 0, err
 	}
 	n := 0
