@@ -65,7 +65,7 @@ func (p printer) alerts(list *verifier.AlertList) error {
 		return nil
 	}
 	if len(list.Alerts) > 0 {
-		if err := p.alertTable(list.Alerts); err != nil {
+		if err := p.alertTable(list.Alerts, list.Namespace == ""); err != nil {
 			return err
 		}
 	}

@@ -33,7 +33,7 @@ gzip, or protojson of its gRPC output. FILE is - for standard input.
 --grpc serves Falco's outputs service and waits for a subscriber; --http sends one
 POST after the other as Falco's http_output does. --rebase shifts all times so that
 a paced replay starts now and an unpaced one ends now.`,
-		Example: `  falcogate replay incident.jsonl.gz --http http://127.0.0.1:2801/ --rebase --speed 10
+		Example: `  falcogate replay incident.jsonl.gz --http http://127.0.0.1:2801/ --rebase --as-fast-as-possible
   falcogate replay incident.jsonl --grpc unix:///tmp/falco.sock --as-fast-as-possible`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -48,6 +48,9 @@ a paced replay starts now and an unpaced one ends now.`,
 			}
 			if o.play.Speed <= 0 {
 				return usagef("--speed is %v, want more than 0", o.play.Speed)
+			}
+			if o.play.Rebase && o.play.Speed > 1 {
+				fmt.Fprintln(streams.err, "note: with --rebase and --speed above 1, times run ahead of the clock; a verdict counts an alert once its time has come")
 			}
 			return o.run(cmd.Context(), args[0], streams)
 		},

@@ -8,8 +8,11 @@ import (
 	"github.com/falcogate/falcogate/verifier"
 )
 
-// outputWidth is how much of an alert's message a line shows.
-const outputWidth = 110
+// How many characters of an alert's message and of its rule's name a line shows.
+const (
+	outputWidth = 110
+	ruleWidth   = 40
+)
 
 // falcoPrefix is what Falco puts before an alert's own text: the time of day and
 // the priority, which stand in columns of their own.
@@ -36,7 +39,7 @@ func (p printer) verdict(v *verifier.Verdict) error {
 		return nil
 	}
 	fmt.Fprintln(p.out)
-	if err := p.alertTable(v.Alerts); err != nil {
+	if err := p.alertTable(v.Alerts, false); err != nil {
 		return err
 	}
 	if v.Truncated {
@@ -56,26 +59,26 @@ func scopeOf(v *verifier.Verdict) string {
 	return strings.Join(parts, ", ") + " at " + v.Severity.String() + " or above"
 }
 
-// alertTable writes alerts as lines.
-func (p printer) alertTable(alerts []verifier.Alert) error {
+// alertTable writes alerts as lines, with a column for the namespace where there
+// may be several. The zone of the times stands in the header.
+func (p printer) alertTable(alerts []verifier.Alert, namespaces bool) error {
+	const layout = "2006-01-02 15:04:05.000"
+	header := []string{"TIME (" + alerts[0].Time.Local().Format("MST") + ")", "PRIORITY"}
+	if namespaces {
+		header = append(header, "NAMESPACE")
+	}
+	header = append(header, "POD", "RULE", "OUTPUT")
 	rows := make([][]string, len(alerts))
 	for i, a := range alerts {
 		text := falcoPrefix.ReplaceAllString(a.Output, "")
 		if a.Partial {
 			text = "(the event log does not hold the rest any more)"
 		}
-		where := a.Pod
-		if where == "" {
-			where = "-"
+		row := []string{a.Time.Local().Format(layout), a.Priority.String()}
+		if namespaces {
+			row = append(row, orDash(oneLine(a.Namespace, 63)))
 		}
-		namespace := a.Namespace
-		if namespace == "" {
-			namespace = "-"
-		}
-		rows[i] = []string{
-			when(a.Time), a.Priority.String(), oneLine(namespace, 63), oneLine(where, 63), oneLine(a.Rule, 60),
-			oneLine(text, outputWidth),
-		}
+		rows[i] = append(row, orDash(oneLine(a.Pod, 63)), oneLine(a.Rule, ruleWidth), oneLine(text, outputWidth))
 	}
-	return p.table("TIME\tPRIORITY\tNAMESPACE\tPOD\tRULE\tOUTPUT", rows)
+	return p.table(strings.Join(header, "\t"), rows)
 }

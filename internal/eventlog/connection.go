@@ -85,8 +85,13 @@ func (l *Log) session(ctx context.Context) (*session, error) {
 	}
 }
 
-// reconnectLimit caps the pause between two tries to connect.
-const reconnectLimit = 5 * time.Second
+const (
+	// reconnectLimit caps the pause between two tries to connect.
+	reconnectLimit = 5 * time.Second
+	// steady is how long a session must have stood to be followed by the next one
+	// soon. What comes and goes is tried less and less often.
+	steady = time.Second
+)
 
 // connect keeps a session up until ctx ends. It logs when the state changes, not
 // at every try.
@@ -126,8 +131,8 @@ func (l *Log) connect(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(began) > 2*reconnectLimit {
-			wait.Reset() // else it comes and goes: no faster each time
+		if time.Since(began) > steady && !s.broken.Load() {
+			wait.Reset()
 		}
 		said = s.reason.Error()
 		if s.broken.Load() {

@@ -125,23 +125,19 @@ func (e *embedded) start() (*server.Server, error) {
 	log := newServerLog(e.opts.Logger)
 	s.SetLoggerV2(log, false, false, false)
 	s.Start()
-	ready := make(chan bool, 1)
-	go func() { ready <- s.ReadyForConnections(startLimit) }()
-	select {
-	case reason := <-log.fatal: // only its logger hears why it can't start
-		s.Shutdown()
-		<-ready
-		return s, errors.New(reason)
-	case ok := <-ready:
-		if !ok {
+	for deadline := time.Now().Add(startLimit); ; {
+		ready := s.ReadyForConnections(50 * time.Millisecond)
+		select {
+		case reason := <-log.fatal: // only its logger hears why it can't start
+			return s, errors.New(reason)
+		default:
+		}
+		switch {
+		case ready:
+			return s, nil
+		case time.Now().After(deadline):
 			return s, fmt.Errorf("it did not get ready within %s", startLimit)
 		}
-	}
-	select {
-	case reason := <-log.fatal:
-		return s, errors.New(reason)
-	default:
-		return s, nil
 	}
 }
 

@@ -156,7 +156,7 @@ func TestNetworkCuts(t *testing.T) {
 	p.set(func(p *proxy) {
 		p.seen = func() {
 			// Never at the same place of a window.
-			if n := count.Add(1); n%1999 == 0 {
+			if n := count.Add(1); n%3999 == 0 {
 				go p.cut()
 			}
 		}
@@ -164,7 +164,7 @@ func TestNetworkCuts(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	l := open(t, eventlog.Options{URL: p.url(), Logger: quiet, Registerer: reg})
 	w := startWork(ctx, t, l)
-	for count.Load() < 30_000 {
+	for count.Load() < 25_000 {
 		w.progress(t)
 	}
 	p.set(func(p *proxy) { p.seen = nil })
