@@ -133,8 +133,8 @@ func (d *decoder) alert(line []byte) (*correlate.Alert, error) {
 	if _, err := d.json.ReadToken(); err != nil { // the closing brace
 		return a, err
 	}
-	if _, err := d.json.ReadToken(); !errors.Is(err, io.EOF) {
-		return a, Malformedf(ClassSyntax, "", "want one JSON object, have more behind it at byte %d", d.json.InputOffset())
+	if err := d.end(); err != nil {
+		return a, err
 	}
 	if d.wrong != nil {
 		return a, nil
@@ -157,6 +157,14 @@ func (d *decoder) alert(line []byte) (*correlate.Alert, error) {
 	}
 	a.Time, err = parseTime(stamp)
 	return a, err
+}
+
+// end wants nothing behind the object.
+func (d *decoder) end() error {
+	if _, err := d.json.ReadToken(); !errors.Is(err, io.EOF) {
+		return Malformedf(ClassSyntax, "", "want one JSON object, have more behind it at byte %d", d.json.InputOffset())
+	}
+	return nil
 }
 
 // wantObject tells Falco's text output, which no JSON error explains, from a
@@ -186,10 +194,10 @@ func syntaxError(line []byte, err error) *MalformedError {
 	return Malformedf(ClassSyntax, "", "want well-formed JSON: %v", err)
 }
 
-// fail notes the first wrong field.
-func (d *decoder) fail(class Class, field, format string, args ...any) {
+// fail notes the first field that has the wrong type.
+func (d *decoder) fail(field, format string, args ...any) {
 	if d.wrong == nil {
-		d.wrong = Malformedf(class, field, format, args...)
+		d.wrong = Malformedf(ClassType, field, format, args...)
 	}
 }
 

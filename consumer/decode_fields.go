@@ -16,7 +16,7 @@ const listBytes = 1023
 // else is noted as wrong and passed over.
 func (d *decoder) text(field string, into *string) (bool, error) {
 	if k := d.json.PeekKind(); k != '"' && k > 0 {
-		d.fail(ClassType, field, "want a string, have %s", kindName(k))
+		d.fail(field, "want a string, have %s", kindName(k))
 		return false, d.skip()
 	}
 	v, err := d.value()
@@ -52,7 +52,7 @@ func (d *decoder) readTags() error {
 	case k == 'n':
 		return d.skip()
 	case k != '[' && k > 0:
-		d.fail(ClassType, "tags", "want an array of strings, have %s", kindName(k))
+		d.fail("tags", "want an array of strings, have %s", kindName(k))
 		return d.skip()
 	}
 	if _, err := d.json.ReadToken(); err != nil {
@@ -75,7 +75,7 @@ func (d *decoder) readFields() error {
 	case k == 'n':
 		return d.skip()
 	case k != '{' && k > 0:
-		d.fail(ClassType, "output_fields", "want an object, have %s", kindName(k))
+		d.fail("output_fields", "want an object, have %s", kindName(k))
 		return d.skip()
 	}
 	if _, err := d.json.ReadToken(); err != nil {
@@ -91,7 +91,7 @@ func (d *decoder) readFields() error {
 		case '[':
 			f.Value, err = d.list(f.Name)
 		case '{':
-			d.fail(ClassType, "output_fields", "%s: want a string, a number, true, false, null or a list of them, have an object",
+			d.fail("output_fields", "%s: want a string, a number, true, false, null or a list of them, have an object",
 				quote(f.Name))
 			err = d.skip()
 		default:
@@ -131,7 +131,7 @@ func (d *decoder) list(name string) (string, error) {
 		var err error
 		switch k := d.json.PeekKind(); k {
 		case '{', '[':
-			d.fail(ClassType, "output_fields", "%s: want a list of strings or numbers, have %s in it", quote(name), kindName(k))
+			d.fail("output_fields", "%s: want a list of strings or numbers, have %s in it", quote(name), kindName(k))
 			err = d.skip()
 		default:
 			v, err = d.scalar()

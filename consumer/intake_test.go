@@ -402,7 +402,8 @@ func TestAcceptWaitsForTheLog(t *testing.T) {
 		log := &memoryLog{away: make(chan struct{})}
 		in := newIntake(t, log, nil)
 		done := make(chan error, 1)
-		go func() { done <- in.Accept(t.Context(), httpMessage(nil), decode(t, goodMessage)) }()
+		alert := decode(t, goodMessage)
+		go func() { done <- in.Accept(t.Context(), httpMessage(nil), alert) }()
 		time.Sleep(24 * time.Hour) // of the bubble's time: nothing gives up
 		synctest.Wait()
 		require.Empty(t, done)

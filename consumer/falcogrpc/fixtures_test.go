@@ -29,7 +29,7 @@ var quiet = slog.New(slog.DiscardHandler)
 // socket is an address for a unix socket; t.TempDir's paths can be too long.
 func socket(tb testing.TB) string {
 	tb.Helper()
-	dir, err := os.MkdirTemp("", "fg") //nolint:usetesting // see above
+	dir, err := os.MkdirTemp("", "fg") // see above
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, os.RemoveAll(dir)) })
 	return "unix://" + filepath.Join(dir, "falco.sock")
@@ -193,7 +193,7 @@ func start(tb testing.TB, log *memoryLog, o ReaderOptions) *running {
 	}
 	r, err := NewReader(o)
 	require.NoError(tb, err)
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // it ends before the server does
+	ctx, cancel := context.WithCancel(context.Background()) // it ends before the server does
 	run := &running{Reader: r, log: log, stop: cancel, done: make(chan error, 1)}
 	go func() {
 		defer close(run.done)

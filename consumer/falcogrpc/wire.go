@@ -21,8 +21,8 @@ const (
 	fieldSource           = 9
 )
 
-// sources are the names of falco.schema.source by number. The field is
-// deprecated: it says "plugin" for every source but these.
+// sources are the names of falco.schema.source by number. That field is no
+// longer used by Falco itself: it says "plugin" for every source but these.
 var sources = [...]string{"syscall", "k8s_audit", "internal", "plugin"}
 
 // Decode reads one falco.outputs.response in protobuf's wire format into the

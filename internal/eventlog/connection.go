@@ -131,15 +131,14 @@ func (l *Log) connect(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		l.conn.set(nil, fmt.Errorf("%w: %w", errSessionEnded, s.why()), false)
 		if time.Since(began) > steady && !s.broken.Load() {
 			wait.Reset()
 		}
-		said = s.reason.Error()
+		said = s.why().Error()
+		l.logger.Warn("event log: connection lost, trying again", slog.String("server", l.where()), slog.String("error", said))
 		if s.broken.Load() {
-			l.logger.Error("event log: the embedded NATS server does not store anything, starting it again", slog.String("server", l.where()))
-			l.server.down()
-		} else {
-			l.logger.Warn("event log: connection lost, trying again", slog.String("server", l.where()), slog.String("error", said))
+			l.server.down() // dial starts it again
 		}
 		pause(ctx, wait.NextBackOff())
 	}

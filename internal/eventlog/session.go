@@ -26,15 +26,14 @@ const (
 // property, since something new could slip in before what was lost with the old
 // one is published again. After its end there is a new session.
 type session struct {
-	nc       *nats.Conn
-	log      jetstream.Stream
-	verdicts jetstream.Stream
-	acks     *acks
-	batches  *batches      // nil unless records go through atomic batches
-	done     chan struct{} // closed when the connection has ended
-	reason   error         // why, to be read after done
-	broken   atomic.Bool   // the server has to be started again
-	closed   sync.WaitGroup
+	nc      *nats.Conn
+	log     jetstream.Stream
+	acks    *acks
+	batches *batches       // nil unless records go through atomic batches
+	done    chan struct{}  // closed when the connection has ended
+	reason  error          // why, to be read after done
+	broken  atomic.Bool    // the server has to be started again
+	closed  sync.WaitGroup // goroutines that end with the session
 }
 
 // dial makes one try at a session: connects, and sees to the streams.
@@ -109,7 +108,7 @@ func (l *Log) setUp(ctx context.Context, s *session) error {
 	if s.log, err = ensureStream(ctx, js, logConfig(&l.opts)); err != nil {
 		return err
 	}
-	if s.verdicts, err = ensureStream(ctx, js, verdictConfig(&l.opts)); err != nil {
+	if _, err := ensureStream(ctx, js, verdictConfig(&l.opts)); err != nil {
 		return err
 	}
 	s.acks, err = newAcks(s.nc)
@@ -135,6 +134,18 @@ func (l *Log) setUp(ctx context.Context, s *session) error {
 func (s *session) breakDown() {
 	s.broken.Store(true)
 	s.nc.Close()
+}
+
+// errStuck is why a session with a server of our own was given up.
+var errStuck = errors.New("the embedded NATS server does not store what it gets, as after a write error: it is started again")
+
+// why says what ended the session. It waits for its end.
+func (s *session) why() error {
+	<-s.done
+	if s.broken.Load() {
+		return errStuck
+	}
+	return s.reason
 }
 
 // end closes the connection and waits until all that hung on it is told.

@@ -21,15 +21,31 @@ type clients struct {
 	answers  []*bufio.Reader
 }
 
-func dial(ctx context.Context, to net.Addr, messages []message, at func(i int) time.Time) (*clients, error) {
+// dial makes the connections and posts one alert on each, since a server gives a
+// new connection less time than an idle one.
+func dial(ctx context.Context, to net.Addr, messages []message, at func(i int) time.Time) (_ *clients, err error) {
 	c := &clients{messages: messages, at: at}
-	for range connections {
-		conn, err := new(net.Dialer).DialContext(ctx, to.Network(), to.String())
+	defer func() {
 		if err != nil {
 			c.close()
+		}
+	}()
+	for k := range connections {
+		conn, err := new(net.Dialer).DialContext(ctx, to.Network(), to.String())
+		if err != nil {
 			return nil, err
 		}
 		c.conns, c.answers = append(c.conns, conn), append(c.answers, bufio.NewReader(conn))
+		deadline, _ := ctx.Deadline()
+		if err := conn.SetDeadline(deadline); err != nil {
+			return nil, err
+		}
+		if _, err := conn.Write(c.request(nil, k)); err != nil {
+			return nil, err
+		}
+		if err := readOK(c.answers[k]); err != nil {
+			return nil, err
+		}
 	}
 	return c, nil
 }

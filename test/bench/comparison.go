@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -103,6 +104,9 @@ func figure(v float64, unit string) string {
 }
 
 func ratioText(r float64) string {
+	if r >= 1000 {
+		return strings.TrimSpace(figure(r, ""))
+	}
 	if r >= 10 {
 		return fmt.Sprintf("%.0f", r)
 	}

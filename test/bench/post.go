@@ -60,7 +60,7 @@ type posts struct {
 // openPosts starts falcohttp, and a server with another handler, which is closed
 // with it.
 func openPosts(ctx context.Context, other http.Handler, closeOther func() error) (_ pair, err error) {
-	p := &posts{otherEnded: make(chan error, 1), closeHandler: closeOther}
+	p := &posts{otherEnded: make(chan error, 1), closeHandler: closeOther, sent: connections}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.close())
