@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,8 +19,9 @@ import (
 const envPrefix = "FALCOGATE_"
 
 // serviceLink matches the variables that the kubelet puts into every pod of a
-// namespace with a Service called falcogate. They are not configuration.
-var serviceLink = regexp.MustCompile(`^(SERVICE_(HOST|PORT)(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?)$`)
+// namespace with a Service called falcogate or falcogate-something. They are not
+// configuration.
+var serviceLink = regexp.MustCompile(`^(.+_)?(SERVICE_(HOST|PORT)(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?)$`)
 
 // configure sets the flags of cmd that the command line left alone from the
 // environment, and those that neither sets from the YAML file (empty: no file).
@@ -132,8 +134,19 @@ func setFlag(flags *pflag.FlagSet, f *pflag.Flag, value any) error {
 	}
 }
 
+// redacted hides the password in a URL, or in each of several.
+func redacted(value string) string {
+	parts := strings.Split(value, ",")
+	for i, part := range parts {
+		if u, err := url.Parse(part); err == nil && u.User != nil {
+			parts[i] = u.Redacted()
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
 // printConfig renders the effective configuration as a YAML file that
-// --config reads back.
+// --config reads back, with the passwords in URLs left out.
 func printConfig(flags *pflag.FlagSet) ([]byte, error) {
 	settings := map[string]any{}
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -144,7 +157,7 @@ func printConfig(flags *pflag.FlagSet) ([]byte, error) {
 		case f.Value.Type() == "bool":
 			settings[f.Name] = f.Value.String() == "true"
 		default:
-			settings[f.Name] = f.Value.String()
+			settings[f.Name] = redacted(f.Value.String())
 		}
 	})
 	return yaml.Parser().Marshal(settings)

@@ -70,21 +70,25 @@ func serve(ctx context.Context, o *serveOptions, logger *slog.Logger) (err error
 	}
 }
 
-// background runs f until the daemon stops. An error of f ends the daemon.
+// background runs f until the daemon stops. An error of f ends the daemon; one
+// that comes of stopping it, such as alerts that could not be stored any more, is
+// the daemon's as well.
 func (p *parts) background(name string, f func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
+	done := make(chan error, 1)
 	go func() {
-		defer close(done)
-		if err := f(ctx); err != nil && ctx.Err() == nil {
+		err := f(ctx)
+		if err != nil && ctx.Err() == nil {
 			p.fail(fmt.Errorf("%s: %w", name, err))
+			err = nil // it is said once
 		}
+		done <- err
 	}()
 	p.lifecycle.onStop(name, p.o.shutdownTimeout, func(stop context.Context) error {
 		cancel()
 		select {
-		case <-done:
-			return nil
+		case err := <-done:
+			return err
 		case <-stop.Done():
 			return stop.Err()
 		}
@@ -109,7 +113,8 @@ func (p *parts) openLog(ctx context.Context) error {
 	}
 	options := eventlog.Options{
 		DataDir: o.dataDir, URL: o.natsURL, CredsFile: o.natsCreds, TLS: config, Replicas: o.natsReplicas, NATSListen: o.natsListen,
-		Retention: o.retention, MaxBytes: o.retentionBytes, SyncInterval: o.syncInterval, SyncAlways: o.syncAlways,
+		// The half that only reads must not bring the stream to its own flags.
+		NoUpdate: o.only == onlyVerifier, Retention: o.retention, MaxBytes: o.retentionBytes, SyncInterval: o.syncInterval, SyncAlways: o.syncAlways,
 		Logger: p.logger, Registerer: p.registry,
 	}
 	if o.natsURL == "" {

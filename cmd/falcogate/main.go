@@ -97,7 +97,8 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or an error, 3 wrong usage.`,
 		SilenceErrors: true,
 		// A typo must be an error and not the help text with exit code 0.
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		// Nor may a line without a command look like a pass.
+		RunE: func(*cobra.Command, []string) error { return usagef("want a command") },
 	}
 	root.SetIn(streams.in)
 	root.SetOut(streams.out)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -148,8 +149,28 @@ func (l *Log) connect(ctx context.Context) {
 // them too.
 func (l *Log) remember(s *session) {
 	if l.server == nil {
-		l.servers = strings.Join(append([]string{l.opts.URL}, s.nc.DiscoveredServers()...), ",")
+		l.servers = strings.Join(append([]string{l.opts.URL}, withUser(l.opts.URL, s.nc.DiscoveredServers())...), ",")
 	}
+}
+
+// withUser gives discovered servers the user of the first server that was named:
+// a cluster tells its members' addresses alone, and one without a user would be
+// refused.
+func withUser(named string, discovered []string) []string {
+	first, _, _ := strings.Cut(named, ",")
+	from, err := url.Parse(strings.TrimSpace(first))
+	if err != nil || from.User == nil {
+		return discovered
+	}
+	list := make([]string, len(discovered))
+	for i, server := range discovered {
+		list[i] = server
+		if u, err := url.Parse(server); err == nil && u.User == nil {
+			u.User = from.User
+			list[i] = u.String()
+		}
+	}
+	return list
 }
 
 // retryBackoff grows from 50 ms to limit, with jitter so that many of us don't

@@ -13,9 +13,9 @@ import (
 // goroutine uses a lane at a time. It has the methods that consumer.Lane asks
 // for.
 //
-// Up to 512 records (2000 with SyncAlways) or 8 MB are in flight. When one of them fails, nothing more
-// is sent until it is known what came of the others; then those that failed are
-// sent again, in order and with the same ids. What is lost with a connection is
+// Up to 512 records (2000 with SyncAlways) or 8 MB are in flight. When one of
+// them fails, nothing more is sent until it is known what came of the others; then
+// those that failed are sent again, in order and with the same ids. What is lost with a connection is
 // always the end of what was sent on it, so the order holds. Within a cluster a
 // change of leader can lose something from the middle: then the positions do not
 // grow, which is counted and logged.
@@ -62,10 +62,12 @@ func (l *Log) NewLane() *Lane {
 }
 
 // Append queues records behind those before them and returns; it blocks while
-// the lane's window is full. Order holds across publish errors. The error is
-// ctx's, ErrClosed, or tells that the lane is broken for good (ErrTooLarge,
-// ErrRefused), and then every later call returns it too. The records up to the
-// one that an error came with are queued.
+// the lane's window is full. Order holds across publish errors. A record that the
+// log refuses for good, such as one that is too large, leaves a malformed record
+// in its place. The error is ctx's, ErrClosed, or tells that the lane is broken
+// for good because not even that was taken (ErrTooLarge, ErrRefused), and then
+// every later call returns it too. The records up to the one that an error came
+// with are queued.
 func (n *Lane) Append(ctx context.Context, records ...*correlate.Record) error {
 	for _, r := range records {
 		e, err := n.log.newEntry(r)

@@ -62,23 +62,31 @@ func (n *Lane) step(ctx context.Context, retry *backoff.ExponentialBackOff) bool
 }
 
 // recover goes back to the first entry that failed, once nothing flies any more.
-// What was stored behind it stays at its place and is not sent again.
+// What was stored behind it stays at its place and is not sent again. A record
+// that the log refuses for good leaves a malformed one in its place: those behind
+// it were taken from their sender and must not be lost with it.
 func (n *Lane) recover(ctx context.Context, retry *backoff.ExponentialBackOff) bool {
 	n.mu.Lock()
 	var first *entry
 	count := 0
-	for _, e := range n.entries {
+	for i, e := range n.entries {
 		if e.state != failed {
 			continue
 		}
 		if first == nil {
 			first = e
 		}
-		if err := permanent(e, e.err); err != nil {
-			n.mu.Unlock()
+		if cause := permanent(e, e.err); cause != nil {
 			n.log.metrics.refused.Inc()
-			_ = n.breakWith(err)
-			return false
+			instead, err := n.log.substitute(e, cause)
+			if err != nil {
+				n.mu.Unlock()
+				_ = n.breakWith(err)
+				return false
+			}
+			instead.owner = n
+			n.bytes += instead.size() - e.size()
+			n.entries[i] = instead
 		}
 		count++
 	}

@@ -32,6 +32,9 @@ type Options struct {
 	// Replicas of both streams: 1, 3 or 5. Zero means 1. An embedded server has
 	// one.
 	Replicas int
+	// NoUpdate uses streams that exist as they are: for a process that only
+	// reads, whose own settings are not meant for them.
+	NoUpdate bool
 	// Retention is how long records are kept at least, by the log's clock,
 	// as long as MaxBytes allows. Zero means 24 hours.
 	Retention time.Duration

@@ -105,10 +105,10 @@ func (l *Log) setUp(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if s.log, err = ensureStream(ctx, js, logConfig(&l.opts)); err != nil {
+	if s.log, err = ensureStream(ctx, js, logConfig(&l.opts), &l.opts); err != nil {
 		return err
 	}
-	if _, err := ensureStream(ctx, js, verdictConfig(&l.opts)); err != nil {
+	if _, err := ensureStream(ctx, js, verdictConfig(&l.opts), &l.opts); err != nil {
 		return err
 	}
 	s.acks, err = newAcks(s.nc)

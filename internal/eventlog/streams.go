@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -93,8 +94,9 @@ func mirrorConfig(o *Options) jetstream.StreamConfig {
 
 // ensureStream creates the stream that want describes, or brings the existing
 // one to it. What an operator has added to it, such as placement or compression,
-// stays. A stream that can't be brought to it is ErrStreamMismatch.
-func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) (jetstream.Stream, error) {
+// stays, and with NoUpdate all of it. A stream that can't be brought to it is
+// ErrStreamMismatch.
+func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, o *Options) (jetstream.Stream, error) {
 	stream, err := js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		stream, err = js.CreateStream(ctx, want)
@@ -107,6 +109,9 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 	if what := misfit(&have, &want); what != "" {
 		return nil, fmt.Errorf("%w: %s has %s: remove or rename that stream, or use another NATS account", ErrStreamMismatch, want.Name, what)
 	}
+	if o.NoUpdate {
+		return stream, nil
+	}
 	next := have
 	next.MaxAge, next.MaxBytes, next.Duplicates = want.MaxAge, want.MaxBytes, want.Duplicates
 	next.Replicas, next.AllowDirect = want.Replicas, true
@@ -115,6 +120,10 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 		next.Replicas == have.Replicas && have.AllowDirect && next.AllowAtomicPublish == have.AllowAtomicPublish {
 		return stream, nil
 	}
+	// Two processes with different flags would change it to and fro: each says so.
+	o.Logger.WarnContext(ctx, "event log: the stream's settings are changed to those of this process", slog.String("stream", want.Name),
+		slog.Group("was", "max_age", have.MaxAge.String(), "max_bytes", have.MaxBytes, "replicas", have.Replicas),
+		slog.Group("is", "max_age", next.MaxAge.String(), "max_bytes", next.MaxBytes, "replicas", next.Replicas))
 	stream, err = js.UpdateStream(ctx, next)
 	return stream, explain(want.Name, err)
 }
@@ -138,6 +147,8 @@ func misfit(have, want *jetstream.StreamConfig) string {
 		return fmt.Sprintf("the discard policy %s, want %s", have.Discard, want.Discard)
 	case have.MaxMsgs > 0:
 		return fmt.Sprintf("max_msgs %d, want no limit", have.MaxMsgs)
+	case have.MaxMsgSize > 0:
+		return fmt.Sprintf("max_msg_size %d, want no limit", have.MaxMsgSize)
 	case have.MaxMsgsPerSubject > 0:
 		return fmt.Sprintf("max_msgs_per_subject %d, want no limit", have.MaxMsgsPerSubject)
 	case have.NoAck:
@@ -192,6 +203,6 @@ func (e *embedded) ensureMirror(ctx context.Context, server nats.InProcessConnPr
 	if err != nil {
 		return err
 	}
-	_, err = ensureStream(ctx, js, mirrorConfig(e.opts))
+	_, err = ensureStream(ctx, js, mirrorConfig(e.opts), e.opts)
 	return err
 }

@@ -355,8 +355,25 @@ func testTooLarge(t *testing.T, fresh eventlog.Options) {
 	lane := l.NewLane()
 	defer lane.Close()
 	require.NoError(t, lane.Append(ctx, numbered("node-1", 2), large))
-	require.ErrorIs(t, lane.Flush(ctx), eventlog.ErrTooLarge)
-	require.ErrorIs(t, lane.Append(ctx, numbered("node-1", 3)), eventlog.ErrTooLarge, "it stays broken")
+	const behind = 400
+	for i := range behind {
+		require.NoError(t, lane.Append(ctx, numbered("node-1", 100+i)))
+	}
+	require.NoError(t, lane.Flush(ctx), "one record that is refused takes no other with it")
+	var refused []*correlate.Malformed
+	next := 100
+	for _, r := range readAll(t, l, 0) {
+		if m, ok := r.Body.(*correlate.Malformed); ok {
+			refused = append(refused, m)
+		} else if r.ID == testID("node-1", next) {
+			next++
+		}
+	}
+	require.Equal(t, 100+behind, next, "all that came behind it, in order")
+	require.Len(t, refused, 1)
+	require.Equal(t, "node-1", refused[0].Hostname)
+	require.Contains(t, refused[0].Reason, "max_payload")
+	require.Greater(t, refused[0].Size, 2<<20)
 
 	require.ErrorIs(t, l.Append(ctx, &correlate.Record{}), eventlog.ErrRefused)
 	require.NoError(t, l.Append(ctx, numbered("node-1", 4)), "the log goes on")
