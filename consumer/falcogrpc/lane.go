@@ -61,11 +61,16 @@ func (l *lane) replace(ctx context.Context, m consumer.Message, r *received, cau
 		slog.Any("reason", cause))
 	l.Close()
 	l.Lane = l.reader.o.Log.NewLane()
-	trace := consumer.Malformedf(consumer.ClassOther, "", "messages before this record may be lost: %v", cause)
-	trace.Hostname = l.hostname
-	notice := consumer.Message{Transport: m.Transport, Peer: m.Peer, Received: m.Received}
-	if err := l.reader.o.Intake.Malformed(ctx, notice, trace); err != nil {
+	if err := l.notice(ctx, cause); err != nil {
 		return err
 	}
 	return l.hand(ctx, nil, m, r)
+}
+
+// notice stores a record which says that messages of this Falco may be lost.
+func (l *lane) notice(ctx context.Context, cause error) error {
+	trace := consumer.Malformedf(consumer.ClassOther, "", "messages before this record may be lost: %v", cause)
+	trace.Hostname = l.hostname
+	m := consumer.Message{Transport: consumer.TransportGRPC, Peer: l.reader.target.String(), Received: time.Now()}
+	return l.reader.o.Intake.Malformed(ctx, m, trace)
 }

@@ -95,8 +95,7 @@ func bodies(tb testing.TB, recording string) [][]byte {
 
 // wireOf is a message as it comes over the wire. Its map is in no order, as
 // Falco's is.
-func wireOf(tb testing.TB, r *outputs.Response) []byte {
-	tb.Helper()
+func wireOf(tb require.TestingT, r *outputs.Response) []byte {
 	b, err := proto.Marshal(r)
 	require.NoError(tb, err)
 	return b

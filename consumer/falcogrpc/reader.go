@@ -106,7 +106,9 @@ func NewReader(o ReaderOptions) (*Reader, error) {
 // Falco not being there, its reload and its end are ordinary events. When ctx
 // ends it stops asking, takes what is in flight, waits for the log's
 // acknowledgements, each for DrainTimeout at most, and returns nil, or an error
-// when messages may have been lost in this. Run it once.
+// when messages may have been lost in this. It returns before ctx ends only when
+// the log refuses even the record of a message that it refused: to go on would be
+// to take alerts from Falco and drop them. Run it once.
 func (r *Reader) Run(ctx context.Context) error {
 	lane := &lane{reader: r, Lane: r.o.Log.NewLane()}
 	defer func() { lane.Close() }() // whichever it is by then
@@ -121,6 +123,9 @@ func (r *Reader) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			lost = err
 			break
+		}
+		if lane.unstored {
+			return fmt.Errorf("stop reading from %s: a message was received and could not be stored: %w", r.target, err)
 		}
 		r.metrics.ended.Inc()
 		if s.connected {
@@ -144,6 +149,9 @@ func (r *Reader) Run(ctx context.Context) error {
 	}
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.DrainTimeout)
 	defer cancel()
+	if lost != nil {
+		lost = errors.Join(lost, lane.notice(bounded, lost))
+	}
 	if err := lane.Flush(bounded); err != nil {
 		lost = errors.Join(lost, fmt.Errorf("the event log did not acknowledge all in time: %w", err))
 	}

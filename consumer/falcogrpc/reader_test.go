@@ -2,6 +2,7 @@ package falcogrpc
 
 import (
 	"context"
+	"io"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -205,6 +206,21 @@ func TestReaderReplacesABrokenLane(t *testing.T) {
 	require.Equal(t, 2, log.lanes)
 }
 
+// A log that takes nothing at all ends the reader: Falco keeps what is left.
+func TestReaderEndsWhenTheLogRefusesAll(t *testing.T) {
+	address := socket(t)
+	s := serve(t, ServerOptions{Address: address})
+	log := newMemoryLog()
+	log.refuse = func(*correlate.Record) bool { return true }
+	r := start(t, log, ReaderOptions{Target: address})
+	send(t, s, 0, 1)
+	require.ErrorContains(t, <-r.done, "could not be stored")
+	send(t, s, 1, 2)
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, s.Drain(short), context.DeadlineExceeded, "nobody takes it")
+}
+
 // oldFalco has no version service, and does not end a stream for CloseSend.
 type oldFalco struct {
 	outputs.UnimplementedServiceServer
@@ -309,5 +325,34 @@ func TestDecodeAllocates(t *testing.T) {
 				panic(err)
 			}
 		}), 2.0)
+	}
+}
+
+// What the end of a stream means once the reader is to stop: only a Falco that was
+// still sending when time was up has lost something.
+func TestEndingOfAStoppedStream(t *testing.T) {
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	r := &Reader{logger: quiet}
+	for name, c := range map[string]struct {
+		draining int
+		unstored bool
+		timedOut bool
+		want     string
+	}{
+		"ended in time":                {draining: 3},
+		"silent until the time was up": {timedOut: true},
+		"sending when time was up":     {draining: 3, timedOut: true, want: "3 messages"},
+		"not stored":                   {unstored: true, want: "not stored"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := stream{reader: r, lane: &lane{unstored: c.unstored}, draining: c.draining}
+			err := s.ending(stopped, c.timedOut, io.EOF)
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.want)
+		})
 	}
 }

@@ -53,6 +53,7 @@ type stream struct {
 	lane      *lane
 	connected bool
 	messages  int
+	draining  int // of these, those that came after the end was asked for
 }
 
 // run connects, subscribes and hands on all that comes, until the stream ends or
@@ -87,7 +88,7 @@ func (s *stream) run(ctx context.Context) error {
 	var helpers sync.WaitGroup
 	helpers.Go(func() { s.ask(ctx, sub) })
 	helpers.Go(func() { drainClock(ctx, streamCtx, r.o.DrainTimeout, cancel) })
-	err = s.receive(streamCtx, sub)
+	err = s.receive(ctx, streamCtx, sub)
 	timedOut := errors.Is(context.Cause(streamCtx), errDrainTimeout)
 	cancel(nil)
 	helpers.Wait()
@@ -97,15 +98,18 @@ func (s *stream) run(ctx context.Context) error {
 // receive hands on all that comes, until the stream ends or a message can't be
 // handed on. While the log is away the lane blocks; then nothing is received, and
 // by gRPC's flow control Falco's queue holds what comes.
-func (s *stream) receive(ctx context.Context, sub grpc.ClientStream) error {
+func (s *stream) receive(ctx, streamCtx context.Context, sub grpc.ClientStream) error {
 	var m received
 	for {
 		if err := sub.RecvMsg(&m); err != nil {
 			return err
 		}
 		s.messages++
+		if ctx.Err() != nil {
+			s.draining++
+		}
 		s.reader.metrics.messages.Inc()
-		if err := s.lane.accept(ctx, &m); err != nil {
+		if err := s.lane.accept(streamCtx, &m); err != nil {
 			return err
 		}
 	}
@@ -160,8 +164,10 @@ func (s *stream) ending(ctx context.Context, timedOut bool, err error) error {
 		return err
 	case s.lane.unstored:
 		return fmt.Errorf("a message was received and not stored: %w", err)
+	case timedOut && s.draining > 0:
+		return fmt.Errorf("the time to stop was over while Falco was still sending: %d messages came in it, those in flight behind them are lost", s.draining)
 	case timedOut:
-		// Falco need not end a stream; most likely nothing was in flight.
+		// Falco need not end a stream, and nothing came: nothing was in flight.
 		s.reader.logger.LogAttrs(ctx, slog.LevelDebug, "Falco did not end the stream in time")
 	}
 	return nil

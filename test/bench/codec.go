@@ -48,7 +48,7 @@ func (codec) Marshal(v any) (mem.BufferSlice, error) {
 // Unmarshal is for gRPC.
 func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if v, ok := v.(*unread); ok {
-		v.data = data.Materialize() //nolint:misspell // gRPC's name
+		v.data = data.Materialize()
 		return nil
 	}
 	b := data.MaterializeToBuffer(mem.DefaultBufferPool())

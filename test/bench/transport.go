@@ -51,7 +51,7 @@ func openReceivers(ctx context.Context, document bool) (pair, error) {
 	return &receivers{falco: f, conn: conn}, nil
 }
 
-// connect is how the Reader does.
+// connect makes a connection like the Reader's.
 func connect(target string) (*grpc.ClientConn, error) {
 	const window = 256 << 10
 	return grpc.NewClient(target, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDisableServiceConfig(),
