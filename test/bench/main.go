@@ -19,6 +19,8 @@ import (
 )
 
 func main() {
+	floor := make([]byte, 64<<20) // of the heap, as the daemon has it
+	defer runtime.KeepAlive(floor)
 	if len(os.Args) > 1 && os.Args[1] == falcoCommand {
 		exitWith(playFalco(os.Args[2:]))
 		return
