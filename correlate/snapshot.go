@@ -29,7 +29,7 @@ type Snapshot struct {
 	Run         Run
 
 	// Ruleset names the Ruleset record that lists the rules which RuleMatches
-	// counts. Zero when the sensor reported no per-rule counters.
+	// counts. Zero when the sensor reported neither per-rule counters nor files.
 	Ruleset RulesetID
 	// RuleMatches has falco.rules.<rule>, in the order of Ruleset.Rules.
 	RuleMatches []uint64

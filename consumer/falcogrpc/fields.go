@@ -36,7 +36,7 @@ func (m *message) addTag(p place) {
 func (m *message) textAt(p place) string { return m.text[p.from:p.to] }
 
 // newAlert makes an alert, and fields and tags for it. Most alerts get all three
-// at once: that is most of what can be saved in making them.
+// in one piece of memory.
 func (m *message) newAlert() (*correlate.Alert, []correlate.Field, []string) {
 	switch {
 	case m.nFields <= 12 && m.nTags <= 8:
@@ -99,9 +99,9 @@ func (m *message) sortedFields(fields []correlate.Field) correlate.Fields {
 }
 
 // sortFields sorts the fields by name and reports whether all names differ. A
-// protobuf map comes in no order, and sorting is most of what Decode does: so
-// names are compared by their first eight bytes, as a number, and in full only
-// where these are equal. Equal names keep their order, of which the last counts.
+// protobuf map comes in no order. Names are compared by their first eight bytes,
+// as a number, and in full only where these are equal. Equal names keep their
+// order, of which the last counts.
 func (m *message) sortFields() (differ bool) {
 	differ = true
 	var keys [len(m.fields)]uint64

@@ -30,7 +30,7 @@ var sources = [...]string{"syscall", "k8s_audit", "internal", "plugin"}
 // error is always a *consumer.MalformedError. Safe for concurrent use; b is not
 // kept.
 //
-// It reads the wire format by hand because that costs a fifth of the generated
+// It reads the wire format by hand because that costs a quarter of the generated
 // code's time, and is held to the generated code by tests: unknown fields and
 // fields of another wire type are passed over, of a repeated scalar the last one
 // counts, timestamps are merged, strings must be UTF-8. A priority that was not
