@@ -1,8 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -179,25 +179,19 @@ func TestNATSStoppedDuringIngest(t *testing.T) {
 // wantIndexed wants at least so many alerts in the index, whatever their times: a
 // replay faster than the original runs ahead of the clock.
 func (d *daemon) wantIndexed(ctx context.Context, want float64) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.api+"/metrics", nil)
+	_, body, err := d.get(ctx, "/metrics")
 	if err != nil {
 		return err
 	}
-	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	lines := bufio.NewScanner(resp.Body)
-	for lines.Scan() {
-		if text, ok := strings.CutPrefix(lines.Text(), `falcogate_index_alerts{origin="attributed"} `); ok {
-			if have, err := strconv.ParseFloat(text, 64); err != nil || have < want {
+	for line := range strings.Lines(body) {
+		if text, ok := strings.CutPrefix(line, `falcogate_index_alerts{origin="attributed"} `); ok {
+			if have, err := strconv.ParseFloat(strings.TrimSpace(text), 64); err != nil || have < want {
 				return fmt.Errorf("%s alerts are indexed, want %v", text, want)
 			}
 			return nil
 		}
 	}
-	return fmt.Errorf("no metric of the index: %w", lines.Err())
+	return errors.New("no metric of the index")
 }
 
 // wantAlerts wants so many alerts in a namespace.

@@ -177,20 +177,26 @@ func (d *daemon) waitReady(ctx context.Context) error {
 
 // wantReadiness asks readyz once.
 func (d *daemon) wantReadiness(ctx context.Context, want bool) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.api+"/readyz", nil)
+	status, body, err := d.get(ctx, "/readyz")
+	if err == nil && (status == http.StatusOK) != want {
+		err = fmt.Errorf("readyz: %d: %s", status, body)
+	}
+	return err
+}
+
+// get fetches a path of the API.
+func (d *daemon) get(ctx context.Context, path string) (status int, body string, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.api+path, nil)
 	if err != nil {
-		return err
+		return 0, "", err
 	}
 	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
 	if err != nil {
-		return err
+		return 0, "", err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err == nil && (resp.StatusCode == http.StatusOK) != want {
-		err = fmt.Errorf("readyz: %s: %s", resp.Status, body)
-	}
-	return err
+	text, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(text), err
 }
 
 // eventually calls f until it returns nil, for as long as patience lasts.

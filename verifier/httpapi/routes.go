@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 
@@ -20,10 +21,10 @@ func (s *Server) routes() http.Handler {
 		mux.HandleFunc(path, s.meters.measured(path, methodNotAllowed(allow)))
 	}
 	if s.service != nil {
-		add(http.MethodGet, "/v1/verdict", s.getVerdict)
-		add(http.MethodPost, "/v1/verdicts", s.postVerdict)
-		add(http.MethodGet, "/v1/alerts", s.getAlerts)
-		add(http.MethodGet, "/v1/sensors", s.getSensors)
+		add(http.MethodGet, "/v1/verdict", s.answering(inQuery(verdictParams), s.evaluate))
+		add(http.MethodPost, "/v1/verdicts", s.answering(inBody(verdictParams), s.publish))
+		add(http.MethodGet, "/v1/alerts", s.answering(inQuery(alertsParams), s.alerts))
+		add(http.MethodGet, "/v1/sensors", s.answering(inQuery(nil), s.sensors))
 	} else {
 		mux.HandleFunc("/v1/", s.meters.measured("/v1/", noVerifier))
 	}
@@ -36,73 +37,68 @@ func (s *Server) routes() http.Handler {
 	return mux
 }
 
-// getVerdict evaluates the question in the query string.
-func (s *Server) getVerdict(w http.ResponseWriter, r *http.Request) {
-	p, err := queryParams(r.URL.RawQuery, verdictParams)
-	if err != nil {
-		s.refuse(w, r, p, err)
-		return
+// answering makes a handler of how the parameters are read and what is asked
+// with them.
+func (s *Server) answering(
+	read func(http.ResponseWriter, *http.Request) (params, error), ask func(context.Context, params) (any, error),
+) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		p, err := read(w, r)
+		if err != nil {
+			s.refuse(w, r, p, err)
+			return
+		}
+		answer, err := ask(r.Context(), p)
+		if err != nil {
+			s.refuse(w, r, p, err)
+			return
+		}
+		s.answer(w, r, answer)
 	}
-	q, err := p.question(s.service.Now())
-	if err != nil {
-		s.refuse(w, r, p, err)
-		return
-	}
-	v, err := s.service.Evaluate(r.Context(), q)
-	if err != nil {
-		s.refuse(w, r, p, err)
-		return
-	}
-	s.answer(w, r, v)
 }
 
-// postVerdict evaluates the question in the body and publishes the verdict.
-func (s *Server) postVerdict(w http.ResponseWriter, r *http.Request) {
-	p, err := bodyParams(w, r, verdictParams)
-	if err != nil {
-		s.refuse(w, r, p, err)
-		return
+// inQuery reads the parameters of a query string.
+func inQuery(known []string) func(http.ResponseWriter, *http.Request) (params, error) {
+	return func(_ http.ResponseWriter, r *http.Request) (params, error) {
+		return queryParams(r.URL.RawQuery, known)
 	}
-	q, err := p.question(s.service.Now())
-	if err != nil {
-		s.refuse(w, r, p, err)
-		return
-	}
-	v, err := s.service.Publish(r.Context(), q)
-	if err != nil {
-		s.refuse(w, r, p, err)
-		return
-	}
-	s.answer(w, r, v)
 }
 
-// getAlerts lists alerts.
-func (s *Server) getAlerts(w http.ResponseWriter, r *http.Request) {
-	p, err := queryParams(r.URL.RawQuery, alertsParams)
+// inBody reads the parameters of a body.
+func inBody(known []string) func(http.ResponseWriter, *http.Request) (params, error) {
+	return func(w http.ResponseWriter, r *http.Request) (params, error) { return bodyParams(w, r, known) }
+}
+
+// evaluate answers a question.
+func (s *Server) evaluate(ctx context.Context, p params) (any, error) {
+	q, err := p.question(s.service.Now())
 	if err != nil {
-		s.refuse(w, r, p, err)
-		return
+		return nil, err
 	}
+	return s.service.Evaluate(ctx, q)
+}
+
+// publish answers a question and publishes the verdict.
+func (s *Server) publish(ctx context.Context, p params) (any, error) {
+	q, err := p.question(s.service.Now())
+	if err != nil {
+		return nil, err
+	}
+	return s.service.Publish(ctx, q)
+}
+
+// alerts lists alerts.
+func (s *Server) alerts(ctx context.Context, p params) (any, error) {
 	sel, err := p.selection(s.service.Now())
 	if err != nil {
-		s.refuse(w, r, p, err)
-		return
+		return nil, err
 	}
-	list, err := s.service.Alerts(r.Context(), sel)
-	if err != nil {
-		s.refuse(w, r, p, err)
-		return
-	}
-	s.answer(w, r, list)
+	return s.service.Alerts(ctx, sel)
 }
 
-// getSensors lists sensors. It has no parameters.
-func (s *Server) getSensors(w http.ResponseWriter, r *http.Request) {
-	if p, err := queryParams(r.URL.RawQuery, nil); err != nil {
-		s.refuse(w, r, p, err)
-		return
-	}
-	s.answer(w, r, s.service.Sensors(r.Context()))
+// sensors lists sensors. It has no parameters.
+func (s *Server) sensors(ctx context.Context, _ params) (any, error) {
+	return s.service.Sensors(ctx), nil
 }
 
 // getHealth says that the process serves.
