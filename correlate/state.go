@@ -15,6 +15,7 @@ var ErrPosition = errors.New("log position does not grow")
 type State struct {
 	index     *Index
 	sensors   *Sensors
+	unread    unread
 	retention time.Duration
 
 	position uint64
@@ -26,7 +27,7 @@ type State struct {
 // limits.Retention are forgotten, so that new nodes always find room; maxSensors
 // is as in NewSensors.
 func NewState(limits Limits, maxSensors int) *State {
-	return &State{index: NewIndex(limits), sensors: NewSensors(maxSensors), retention: limits.Retention}
+	return &State{index: NewIndex(limits), sensors: NewSensors(maxSensors), unread: newUnread(), retention: limits.Retention}
 }
 
 // Apply takes in the log's next record. Positions must grow (they may skip);
@@ -41,13 +42,20 @@ func (s *State) Apply(rec *Record) error {
 	if rec.Logged.IsZero() {
 		return fmt.Errorf("state: record %d has no log time", rec.Position)
 	}
-	switch rec.Body.(type) {
+	switch body := rec.Body.(type) {
 	case *Alert:
 		if err := s.index.Add(rec); err != nil {
 			return fmt.Errorf("state: %w", err)
 		}
-	case *Snapshot, *Ruleset, *Drop, *Timeout, *Internal, *Malformed:
+	case *Snapshot, *Ruleset, *Drop, *Timeout, *Internal:
 		s.index.Advance(rec.Logged)
+	case *Malformed:
+		s.index.Advance(rec.Logged)
+		at := rec.Received
+		if at.IsZero() {
+			at = rec.Logged
+		}
+		s.unread.add(body.Hostname, nanos(at))
 	default:
 		return fmt.Errorf("state: record %d has a body of unknown type %T", rec.Position, rec.Body)
 	}
@@ -64,6 +72,7 @@ func (s *State) forget() {
 		return
 	}
 	s.sensors.Forget(s.logged.Add(-s.retention))
+	s.unread.forget(nanos(s.logged.Add(-s.retention)))
 	s.forgot = s.logged
 }
 

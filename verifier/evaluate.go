@@ -17,7 +17,8 @@ import (
 // The order in which it decides is the whole point. An alert in scope fails,
 // whatever else is missing. Otherwise what may hide an alert makes it
 // inconclusive, whatever evidence is asked for: an index that is behind, a
-// window that starts below the index's floor, alerts of an unknown namespace,
+// window that starts below the index's floor, messages that could not be read,
+// alerts of an unknown namespace,
 // and, when the question is about certain pods, alerts of the namespace that
 // name no pod. Only then does the evidence decide.
 //
@@ -33,6 +34,7 @@ func (s *Service) Evaluate(ctx context.Context, q Question) (*Verdict, error) {
 	found := findings{behind: s.reachEnd(ctx)}
 	s.tail.View(func(state *correlate.State, asOf uint64) {
 		found.asOf = asOf
+		found.malformed = state.Malformed(q.Window, q.Sensor)
 		err = found.look(state.Index(), ask, q.Limit)
 	})
 	if err != nil {
@@ -55,6 +57,7 @@ type findings struct {
 	counts       correlate.Counts
 	entries      []correlate.Entry
 	podless      uint64
+	malformed    uint64
 	unattributed uint64
 	host         uint64
 }
@@ -96,6 +99,9 @@ func decide(q Question, f findings) *Verdict {
 	if q.Window.Start.Before(f.floor) {
 		reasons = append(reasons, reasonEvicted(q.Window.Start, f.floor))
 	}
+	if f.malformed > 0 {
+		reasons = append(reasons, reasonMalformed(f.malformed))
+	}
 	if f.unattributed > 0 {
 		reasons = append(reasons, reasonUnattributed(f.unattributed, q))
 	}
@@ -131,6 +137,7 @@ func decide(q Question, f findings) *Verdict {
 		Window:     windowOf(q.Window),
 		Coverage: Coverage{
 			Evidence:     None,
+			Malformed:    f.malformed,
 			Unattributed: f.unattributed,
 			WithoutPod:   f.podless,
 			Floor:        utc(f.floor),

@@ -106,6 +106,20 @@ var cases = []struct {
 		codes: []verifier.ReasonCode{verifier.ReasonTrustInSilence},
 	},
 	{
+		// It may have been an alert, whatever evidence is asked for.
+		name:  "message that could not be read",
+		log:   []correlate.Body{&correlate.Malformed{Hostname: "node-1", Reason: "want a string"}},
+		want:  verifier.Inconclusive,
+		codes: []verifier.ReasonCode{verifier.ReasonMalformed},
+	},
+	{
+		name:  "message that could not be read, and an alert",
+		log:   []correlate.Body{&correlate.Malformed{}, alert(at(time.Minute), correlate.Critical, "k8s.ns.name", "shadow-1")},
+		want:  verifier.Fail,
+		codes: []verifier.ReasonCode{verifier.ReasonAlerts, verifier.ReasonMalformed},
+		count: 1,
+	},
+	{
 		// AEGIS 6: what names no namespace may be of this one.
 		name:  "unattributed alert",
 		log:   []correlate.Body{alert(at(time.Minute), correlate.Critical, "container.id", "4d2f9b1c8a7e")},

@@ -19,6 +19,9 @@ const (
 	ReasonIndexBehind ReasonCode = "index_behind"
 	// ReasonEvicted: the window starts before what is still kept.
 	ReasonEvicted ReasonCode = "evicted"
+	// ReasonMalformed: there are messages that could not be read and may tell of
+	// the window.
+	ReasonMalformed ReasonCode = "malformed"
 	// ReasonUnattributed: there are alerts whose namespace is not known.
 	ReasonUnattributed ReasonCode = "unattributed"
 	// ReasonPodUnknown: the question is about certain pods, and there are
@@ -68,6 +71,14 @@ func reasonEvicted(start, floor time.Time) Reason {
 	return Reason{ReasonEvicted, fmt.Sprintf(
 		"The window starts at %s, and alerts before %s are not kept any more. Ask about a later start, or raise --retention.",
 		start.UTC().Format(time.RFC3339Nano), floor.UTC().Format(time.RFC3339Nano))}
+}
+
+func reasonMalformed(n uint64) Reason {
+	what := "A message"
+	if n > 1 {
+		what = fmt.Sprintf("%d messages", n)
+	}
+	return Reason{ReasonMalformed, what + " that could not be read came during the window, or soon after, and may have been an alert. See falcogate's log and falcogate.log.malformed.> in the event log for what is wrong, mend it at the sender (Falco needs json_output: true for HTTP), and ask about a window after that."}
 }
 
 func reasonUnattributed(n uint64, q Question) Reason {

@@ -50,6 +50,9 @@ type Verdict struct {
 type Coverage struct {
 	// Evidence is the level that was reached.
 	Evidence Evidence `json:"evidence"`
+	// Malformed counts the messages that could not be read and may tell of the
+	// window: too many rather than too few.
+	Malformed uint64 `json:"malformed"`
 	// Unattributed counts the alerts at the question's severity or above, in
 	// the window, that could belong to its scope: of an unknown namespace.
 	Unattributed uint64 `json:"unattributed"`
