@@ -8,10 +8,11 @@ import (
 
 // Log is what the consumer needs of the event log.
 type Log interface {
-	// Append stores the records in order and returns once all are
-	// acknowledged. It retries for as long as it takes: an error means that ctx
-	// ended or that the log refused a record for good. A record whose ID was
-	// stored recently counts as stored. May be called concurrently.
+	// Append stores the records and returns once all are acknowledged, in order
+	// unless some take more than one try. It retries for as long as it takes: an
+	// error means that ctx ended or that the log refused a record for good. A
+	// record whose ID was stored recently counts as stored. May be called
+	// concurrently.
 	Append(ctx context.Context, records ...*correlate.Record) error
 
 	// NewLane opens an ordered, pipelined way into the log.

@@ -70,7 +70,14 @@ func (in *Intake) append(ctx context.Context, lane Lane, size int, records []*co
 			return err
 		}
 	}
-	err := in.log.Append(ctx, records...)
+	var err error
+	for _, r := range records {
+		// One at a time: a ruleset must be stored before the snapshot that cites it,
+		// also when it takes more than one try.
+		if err = in.log.Append(ctx, r); err != nil {
+			break
+		}
+	}
 	switch {
 	case err == nil:
 		return nil

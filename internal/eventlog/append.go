@@ -27,8 +27,9 @@ func (l *Log) window() int {
 // retryLimit caps the pause between two tries of a write or a read.
 const retryLimit = 2 * time.Second
 
-// Append stores the records in order and returns once all are acknowledged. It
-// tries again for as long as it takes. The error is ctx's, ErrClosed, or wraps
+// Append stores the records and returns once all are acknowledged, in order unless
+// some take more than one try: where order matters, append one at a time or use a
+// lane. It tries again for as long as it takes. The error is ctx's, ErrClosed, or wraps
 // ErrTooLarge or ErrRefused when the log refused a record for good; other
 // records of the call may be stored then. A record whose ID was stored within the
 // last two minutes counts as stored; a record with a zero ID is always stored,
