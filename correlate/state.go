@@ -72,7 +72,7 @@ func (s *State) forget() {
 		return
 	}
 	s.sensors.Forget(s.logged.Add(-s.retention))
-	s.unread.forget(nanos(s.logged.Add(-s.retention)))
+	s.unread.forget(nanos(s.logged.Add(-s.retention - unreadBefore))) // a window may start at the floor
 	s.forgot = s.logged
 }
 

@@ -114,6 +114,8 @@ func TestStateIsDeterministic(t *testing.T) {
 			rec := w.draw(t)
 			if hostname := rec.Body.Sensor(); rapid.IntRange(0, 3).Draw(t, "kind") == 0 {
 				rec.Body = snapshot(hostname, rapid.IntRange(0, 100).Draw(t, "second"), 1)
+			} else if rapid.IntRange(0, 3).Draw(t, "unread") == 0 {
+				rec.Body = &Malformed{Hostname: hostname}
 			}
 			log = append(log, rec)
 			require.NoError(t, a.Apply(rec))
@@ -131,6 +133,7 @@ func TestStateIsDeterministic(t *testing.T) {
 		require.Equal(t, a.Index().Stats(), b.Index().Stats())
 		require.Equal(t, a.Sensors().List(), b.Sensors().List())
 		require.Equal(t, a.Sensors().Refused(), b.Sensors().Refused())
+		require.Equal(t, a.unread, b.unread)
 		for _, order := range []Order{NewestFirst, OldestFirst} {
 			wantList, _, err := a.Index().List(everything(), order, len(log)+1, Cursor{})
 			require.NoError(t, err)

@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -9,7 +10,9 @@ import (
 // when it was received, which is after the event: by the lag of the delivery, and
 // by more when a backlog drains. So a window is touched by what was received from
 // its start on, less what the two clocks may differ, until unreadAfter behind its
-// end. A backlog that is older than that is for the ledger to see.
+// end. The limit of that: a message that was on its way for longer is missed for
+// the windows that ended unreadAfter before it came, and so is one received by a
+// consumer whose clock is wrong by more than these.
 const (
 	unreadBefore = 10 * time.Second
 	unreadAfter  = 5 * time.Minute
@@ -41,8 +44,14 @@ func newUnread() unread { return unread{spans: map[string][]unreadSpan{}} }
 
 // add takes note of a message received at ns.
 func (u *unread) add(sensor string, ns int64) {
-	if _, known := u.spans[sensor]; !known && len(u.spans) >= DefaultMaxSensors {
-		sensor = ""
+	known := u.spans[sensor] != nil
+	if !known && len(u.spans) >= DefaultMaxSensors {
+		sensor, known = "", u.spans[""] != nil
+	}
+	if !known {
+		// The name may be part of a whole record, which would stay in memory
+		// with it.
+		sensor = strings.Clone(sensor)
 	}
 	list := u.spans[sensor]
 	i, _ := slices.BinarySearchFunc(list, ns-unreadGap, func(s unreadSpan, t int64) int {

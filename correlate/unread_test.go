@@ -99,3 +99,20 @@ func TestStateCountsMalformed(t *testing.T) {
 		})
 	}
 }
+
+// Without a consumer's clock the log's counts. What is older than the retention
+// is let go of, as the alerts are, but not what a window at the floor touches.
+func TestStateForgetsMalformed(t *testing.T) {
+	s := NewState(Limits{Retention: time.Hour}, 0)
+	apply := func(position uint64, logged time.Time, body Body) {
+		require.NoError(t, s.Apply(&Record{Position: position, Logged: logged, Body: body}))
+	}
+	apply(1, epoch, &Malformed{Hostname: "node-a"})
+	apply(2, epoch.Add(55*time.Second), &Malformed{Hostname: "node-b"})
+	require.EqualValues(t, 2, s.Malformed(Window{epoch, epoch.Add(time.Minute)}, ""))
+	apply(3, epoch.Add(time.Hour+time.Minute), &Drop{Hostname: "node-a"})
+	floor := s.Index().Floor()
+	require.Equal(t, epoch.Add(time.Minute), floor)
+	require.Len(t, s.unread.spans, 1, "that of node-a is forgotten")
+	require.EqualValues(t, 1, s.Malformed(Window{floor, floor.Add(time.Hour)}, ""))
+}

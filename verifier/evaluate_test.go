@@ -113,6 +113,34 @@ var cases = []struct {
 		codes: []verifier.ReasonCode{verifier.ReasonMalformed},
 	},
 	{
+		// The index refuses an alert without a priority: it stays a message that
+		// could not be read.
+		name:  "record that the index refuses",
+		log:   []correlate.Body{inPod("shadow-1", "web", at(time.Minute), 0)},
+		want:  verifier.Inconclusive,
+		codes: []verifier.ReasonCode{verifier.ReasonMalformed},
+	},
+	{
+		name:  "record that the index refuses, before the window",
+		log:   []correlate.Body{inPod("shadow-1", "web", at(11*time.Minute), 0)},
+		want:  verifier.Pass,
+		codes: []verifier.ReasonCode{verifier.ReasonTrustInSilence},
+	},
+	{
+		name:   "message that could not be read, of another sensor",
+		log:    []correlate.Body{&correlate.Malformed{Hostname: "node-b"}},
+		change: func(q *verifier.Question) { q.Sensor = "node-a" },
+		want:   verifier.Pass,
+		codes:  []verifier.ReasonCode{verifier.ReasonTrustInSilence},
+	},
+	{
+		name:   "message that could not be read, of a sensor that is not known",
+		log:    []correlate.Body{&correlate.Malformed{}},
+		change: func(q *verifier.Question) { q.Sensor, q.Evidence = "node-a", verifier.Accounted },
+		want:   verifier.Inconclusive,
+		codes:  []verifier.ReasonCode{verifier.ReasonMalformed, verifier.ReasonNoProof},
+	},
+	{
 		name:  "message that could not be read, and an alert",
 		log:   []correlate.Body{&correlate.Malformed{}, alert(at(time.Minute), correlate.Critical, "k8s.ns.name", "shadow-1")},
 		want:  verifier.Fail,

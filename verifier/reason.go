@@ -76,7 +76,7 @@ func reasonEvicted(start, floor time.Time) Reason {
 func reasonMalformed(n uint64) Reason {
 	what := "A message"
 	if n > 1 {
-		what = fmt.Sprintf("%d messages", n)
+		what = fmt.Sprintf("Up to %d messages", n)
 	}
 	return Reason{ReasonMalformed, what + " that could not be read came during the window, or soon after, and may have been an alert. See falcogate's log and falcogate.log.malformed.> in the event log for what is wrong, mend it at the sender (Falco needs json_output: true for HTTP), and ask about a window after that."}
 }

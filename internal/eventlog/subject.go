@@ -130,9 +130,9 @@ func VerdictSubject(namespace, verdict string) string {
 
 // sensorOf is the sensor that a log subject names, as far as it can be told.
 func sensorOf(subject string) string {
-	name, _, err := DecodeName(subject[strings.LastIndexByte(subject, '.')+1:])
-	if err != nil {
-		return ""
+	name, whole, err := DecodeName(subject[strings.LastIndexByte(subject, '.')+1:])
+	if err != nil || !whole {
+		return "" // a cut name is nobody's: it must not be taken for another sensor's
 	}
 	return name
 }

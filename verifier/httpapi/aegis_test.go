@@ -71,6 +71,11 @@ func TestWhatALogScrapeGetsWrong(t *testing.T) {
 			query: ask, want: verifier.Inconclusive, reason: verifier.ReasonUnattributed,
 		},
 		{
+			name:  "an alert that could not be read",
+			log:   []correlate.Body{&correlate.Malformed{Hostname: "node-a", Reason: "output field is an object"}},
+			query: ask, want: verifier.Inconclusive, reason: verifier.ReasonMalformed,
+		},
+		{
 			name:  "7: Informational is a severity",
 			log:   []correlate.Body{inPod("shadow-1", "web", time.Minute, correlate.Informational)},
 			query: ask + "&severity=Informational", want: verifier.Fail, reason: verifier.ReasonAlerts,
