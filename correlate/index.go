@@ -77,16 +77,32 @@ func NewIndex(limits Limits) *Index {
 // without a valid priority, or that its position or log time can't be: nothing
 // has changed then.
 func (x *Index) Add(rec *Record) error {
+	_, err := x.add(rec)
+	return err
+}
+
+// outcome is what became of an alert that was added.
+type outcome uint8
+
+const (
+	held      outcome = iota
+	duplicate         // it was held already
+	late              // dated below the floor, and not held
+	ahead             // dated too far ahead, and not held
+)
+
+// add is Add, and says what became of the alert.
+func (x *Index) add(rec *Record) (outcome, error) {
 	a, ok := rec.Body.(*Alert)
 	switch {
 	case !ok:
-		return fmt.Errorf("index: record %d: want an alert, have %T", rec.Position, rec.Body)
+		return 0, fmt.Errorf("index: record %d: want an alert, have %T", rec.Position, rec.Body)
 	case !a.Priority.Valid():
-		return fmt.Errorf("index: record %d: alert of %q has no valid priority: %s", rec.Position, a.Hostname, a.Priority)
+		return 0, fmt.Errorf("index: record %d: alert of %q has no valid priority: %s", rec.Position, a.Hostname, a.Priority)
 	case rec.Position <= x.position || rec.Position > maxPosition:
-		return fmt.Errorf("index: %w: want %d to %d, have %d", ErrPosition, x.position+1, uint64(maxPosition), rec.Position)
+		return 0, fmt.Errorf("index: %w: want %d to %d, have %d", ErrPosition, x.position+1, uint64(maxPosition), rec.Position)
 	case rec.Logged.IsZero():
-		return fmt.Errorf("index: record %d: has no log time", rec.Position)
+		return 0, fmt.Errorf("index: record %d: has no log time", rec.Position)
 	}
 	x.position = rec.Position
 	x.Advance(rec.Logged)
@@ -96,20 +112,20 @@ func (x *Index) Add(rec *Record) error {
 	ns := nanos(a.Time)
 	if ns < x.floor {
 		x.stats.LateBelowFloor++
-		return nil
+		return late, nil
 	}
 	// The log will have dropped such a record before its time comes. Holding it
 	// would let a sensor whose clock is years ahead fill the index for years.
 	if x.limits.Retention > 0 && ns-x.newest > int64(x.limits.Retention) {
 		x.stats.Ahead++
-		return nil
+		return ahead, nil
 	}
 	sp := x.space(a)
 	s, id := sp.of(a.Priority), idPrefix(rec.ID)
-	end, tied, duplicate := x.spotFor(sp, a.Priority, ns, id)
-	if duplicate {
+	end, tied, again := x.spotFor(sp, a.Priority, ns, id)
+	if again {
 		x.stats.Duplicates++
-		return nil
+		return duplicate, nil
 	}
 	if tied {
 		x.tie(sp, a.Priority, ns, id)
@@ -122,7 +138,7 @@ func (x *Index) Add(rec *Record) error {
 	if limit := x.limits.MaxBytes; limit > 0 && x.stats.Bytes > limit {
 		x.makeRoom(limit - limit/8)
 	}
-	return nil
+	return held, nil
 }
 
 // space returns where the alert belongs, made if need be. Making it before a

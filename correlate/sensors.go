@@ -39,6 +39,24 @@ type SensorStatus struct {
 	MatchesTotal Counter // of the newest snapshot, as are those below
 	QueueDrops   Counter
 	KernelDrops  Counter
+	KernelEvents Counter
+
+	Proof SensorProof
+}
+
+// SensorProof is where a sensor's ledger stands. It is zero before the first
+// snapshot.
+type SensorProof struct {
+	UsualInterval time.Duration // between snapshots, as learned; 0 when not known
+	Heard         time.Time     // up to when every source was heard, before the settling margin
+	Accounted     time.Time     // up to when the account is closed as well
+	Offset        int64         // o = R - M at the newest snapshot
+	OffsetKnown   bool          // M is reported
+	Behind        time.Duration // how far the clock is behind the log's; negative when ahead
+	Sources       []string      // event sources whose snapshots were heard
+	RulesCounted  bool          // per-rule counters are reported
+	Stale         uint64        // snapshots that came twice, or were overtaken
+	RunsAlternate uint64        // how often the run before the last came back: two sensors under one name
 }
 
 // Sensors keeps one SensorStatus for each hostname in the log.
@@ -46,6 +64,12 @@ type Sensors struct {
 	limit            int
 	known            map[string]*sensor
 	refused, unnamed uint64
+	lastRefused      time.Time // log time; zero once that is forgotten
+
+	names    *ruleNames
+	rulesets map[RulesetID]*ruleset
+	changes  Changes
+	stats    *ProofStats
 }
 
 // sensor is a status and what is needed to continue it.
@@ -55,6 +79,8 @@ type sensor struct {
 	// took its last: an engine with several sources takes one for each.
 	source string
 	taken  time.Time
+
+	ledger ledger
 }
 
 // NewSensors makes an empty registry of at most maxSensors hostnames; zero or
@@ -63,12 +89,16 @@ func NewSensors(maxSensors int) *Sensors {
 	if maxSensors <= 0 {
 		maxSensors = DefaultMaxSensors
 	}
-	return &Sensors{limit: maxSensors, known: map[string]*sensor{}}
+	return &Sensors{limit: maxSensors, known: map[string]*sensor{}, names: newRuleNames(), rulesets: map[RulesetID]*ruleset{}, stats: &ProofStats{}}
 }
 
 // Apply takes note of a record of any kind. A record of a sensor beyond the
 // maximum is counted in Refused, one that names no sensor in Unnamed.
-func (s *Sensors) Apply(rec *Record) {
+func (s *Sensors) Apply(rec *Record) { s.apply(rec, held) }
+
+// apply is Apply with what became of an alert in the index: one that was there
+// already is not counted twice.
+func (s *Sensors) apply(rec *Record, became outcome) {
 	hostname := rec.Body.Sensor()
 	if hostname == "" {
 		s.unnamed++
@@ -78,14 +108,48 @@ func (s *Sensors) Apply(rec *Record) {
 	if known == nil {
 		if len(s.known) >= s.limit {
 			s.refused++
+			s.lastRefused = latest(s.lastRefused, rec.Logged)
 			return
 		}
-		known = &sensor{}
+		known = &sensor{ledger: newLedger(s.names, s.stats)}
 		known.Hostname = strings.Clone(hostname)
 		known.FirstHeard = rec.Received
 		s.known[known.Hostname] = known
 	}
 	known.apply(rec)
+	s.prove(known, rec, became)
+}
+
+// prove feeds the sensor's ledger.
+func (s *Sensors) prove(known *sensor, rec *Record, became outcome) {
+	switch body := rec.Body.(type) {
+	case *Alert:
+		switch became {
+		case duplicate:
+			return
+		case ahead:
+			known.ledger.account.noted |= flawClock // nothing tells whether it comes again
+		}
+		known.ledger.account.alert(s.names.number(body.Rule), nanos(body.Time))
+	case *Snapshot:
+		before := known.ledger.account.snapshot
+		if found := known.ledger.snapshot(body, nanos(rec.Logged)); found != 0 {
+			s.stats.count(found)
+			s.changes.flawed(known.Hostname, before, nanos(body.Time))
+		}
+		s.changes.Snapshots = true
+	case *Ruleset:
+		rs := s.rulesets[body.ID]
+		if rs == nil {
+			rs = newRuleset(body, s.names)
+			s.rulesets[body.ID] = rs
+		}
+		known.ledger.loaded(rs)
+	case *Drop:
+		known.ledger.drop(body)
+	case *Timeout:
+		known.ledger.note(flawSilent)
+	}
 }
 
 func (s *sensor) apply(rec *Record) {
@@ -130,7 +194,8 @@ func (s *sensor) snapshot(snap *Snapshot, received time.Time) {
 	}
 	s.LastSnapshot, s.ClockOffset = snap.Time, snap.Time.Sub(received)
 	s.Run = snap.Run
-	s.MatchesTotal, s.QueueDrops, s.KernelDrops = snap.MatchesTotal, snap.QueueDrops, snap.KernelDrops
+	s.MatchesTotal, s.QueueDrops = snap.MatchesTotal, snap.QueueDrops
+	s.KernelDrops, s.KernelEvents = kernelDrops(snap), snap.KernelEvents
 }
 
 func latest(a, b time.Time) time.Time {
@@ -143,7 +208,7 @@ func latest(a, b time.Time) time.Time {
 // Get returns the status of the sensor called hostname, and whether it is known.
 func (s *Sensors) Get(hostname string) (SensorStatus, bool) {
 	if known := s.known[hostname]; known != nil {
-		return known.SensorStatus, true
+		return known.status(), true
 	}
 	return SensorStatus{}, false
 }
@@ -152,7 +217,7 @@ func (s *Sensors) Get(hostname string) (SensorStatus, bool) {
 func (s *Sensors) List() []SensorStatus {
 	list := make([]SensorStatus, 0, len(s.known))
 	for _, hostname := range slices.Sorted(maps.Keys(s.known)) {
-		list = append(list, s.known[hostname].SensorStatus)
+		list = append(list, s.known[hostname].status())
 	}
 	return list
 }
@@ -167,10 +232,25 @@ func (s *Sensors) Refused() uint64 { return s.refused }
 // Unnamed is how many records named no sensor.
 func (s *Sensors) Unnamed() uint64 { return s.unnamed }
 
+// refusedLately reports whether there are sensors that List does not have.
+func (s *Sensors) refusedLately() bool { return !s.lastRefused.IsZero() }
+
 // Forget removes the sensors whose latest record was logged before t, which
-// makes room for others, and returns how many they were.
+// makes room for others, and returns how many they were. Of the others it
+// forgets what they proved of the time before t.
 func (s *Sensors) Forget(t time.Time) int {
 	before := len(s.known)
 	maps.DeleteFunc(s.known, func(_ string, known *sensor) bool { return known.LastLogged.Before(t) })
+	if s.lastRefused.Before(t) {
+		s.lastRefused = time.Time{}
+	}
+	for _, rs := range s.rulesets {
+		rs.used = false
+	}
+	for _, known := range s.known {
+		known.ledger.forget(nanos(t) - clockMemory)
+		known.ledger.mark()
+	}
+	maps.DeleteFunc(s.rulesets, func(_ RulesetID, rs *ruleset) bool { return !rs.used })
 	return before - len(s.known)
 }

@@ -74,6 +74,10 @@ func TestSensorStatus(t *testing.T) {
 		Malformed:        1,
 		MatchesTotal:     Counter{8, true},
 		QueueDrops:       Counter{4, true},
+		Proof: SensorProof{
+			Heard: epoch.Add(10 * time.Second), Accounted: epoch.Add(10 * time.Second), // three intervals make it known
+			Offset: -6, OffsetKnown: true, Sources: []string{"syscall"},
+		},
 	}, status)
 	_, ok = s.Get("node")
 	require.False(t, ok)

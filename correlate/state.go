@@ -42,9 +42,11 @@ func (s *State) Apply(rec *Record) error {
 	if rec.Logged.IsZero() {
 		return fmt.Errorf("state: record %d has no log time", rec.Position)
 	}
+	became := held
 	switch body := rec.Body.(type) {
 	case *Alert:
-		if err := s.index.Add(rec); err != nil {
+		var err error
+		if became, err = s.index.add(rec); err != nil {
 			return fmt.Errorf("state: %w", err)
 		}
 	case *Snapshot, *Ruleset, *Drop, *Timeout, *Internal:
@@ -59,7 +61,7 @@ func (s *State) Apply(rec *Record) error {
 	default:
 		return fmt.Errorf("state: record %d has a body of unknown type %T", rec.Position, rec.Body)
 	}
-	s.sensors.Apply(rec)
+	s.sensors.apply(rec, became)
 	s.position, s.logged = rec.Position, latest(s.logged, rec.Logged)
 	s.forget()
 	return nil

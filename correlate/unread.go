@@ -100,11 +100,11 @@ func (u *unread) forget(ns int64) {
 	}
 }
 
-// count is how many messages of a sensor, or of all when it is empty, were in
-// spans that touch [from, to].
-func (u *unread) count(from, to int64, sensor string) (n uint64) {
+// count is how many messages were in spans that touch [from, to]: those of the
+// needed sensors, or of all when need is nil, and those that name none.
+func (u *unread) count(from, to int64, need []string) (n uint64) {
 	for name, list := range u.spans {
-		if sensor != "" && name != "" && name != sensor {
+		if need != nil && name != "" && !slices.Contains(need, name) {
 			continue
 		}
 		for _, s := range list {
@@ -117,8 +117,8 @@ func (u *unread) count(from, to int64, sensor string) (n uint64) {
 }
 
 // Malformed is how many messages that could not be read may tell of an event in
-// the window: those of a sensor and those that name none, or all when sensor is
-// empty. It counts too many rather than too few.
-func (s *State) Malformed(w Window, sensor string) uint64 {
-	return s.unread.count(nanos(w.Start.Add(-unreadBefore)), nanos(w.End.Add(unreadAfter)), sensor)
+// the window: those of the needed sensors and those that name none, or all when
+// need is nil. It counts too many rather than too few.
+func (s *State) Malformed(w Window, need []string) uint64 {
+	return s.unread.count(nanos(w.Start.Add(-unreadBefore)), nanos(w.End.Add(unreadAfter)), need)
 }

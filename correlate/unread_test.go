@@ -46,7 +46,7 @@ func TestUnreadAgainstAList(t *testing.T) {
 				want++
 			}
 		}
-		require.GreaterOrEqual(t, u.count(from, to, sensor), want)
+		require.GreaterOrEqual(t, u.count(from, to, sensorsOf(sensor)), want)
 	})
 }
 
@@ -58,13 +58,13 @@ func TestUnreadIsExactWhereItCanBe(t *testing.T) {
 	}
 	u.add("node-a", 200*second)
 	u.add("", 300*second)
-	require.EqualValues(t, 10, u.count(90*second, 110*second, "node-a"))
-	require.EqualValues(t, 0, u.count(110*second, 190*second, ""))
-	require.EqualValues(t, 0, u.count(0, 250*second, "node-b"))
-	require.EqualValues(t, 1, u.count(0, 400*second, "node-b"), "it may be node-b's")
-	require.EqualValues(t, 12, u.count(0, 400*second, ""))
+	require.EqualValues(t, 10, u.count(90*second, 110*second, []string{"node-a"}))
+	require.EqualValues(t, 0, u.count(110*second, 190*second, nil))
+	require.EqualValues(t, 0, u.count(0, 250*second, []string{"node-b"}))
+	require.EqualValues(t, 1, u.count(0, 400*second, []string{"node-b"}), "it may be node-b's")
+	require.EqualValues(t, 12, u.count(0, 400*second, nil))
 	u.forget(150 * second)
-	require.EqualValues(t, 2, u.count(0, 400*second, ""))
+	require.EqualValues(t, 2, u.count(0, 400*second, nil))
 }
 
 // A flood of sensor names takes no more room than is set, and is not forgotten.
@@ -74,7 +74,7 @@ func TestUnreadBoundsTheSensors(t *testing.T) {
 		u.add(string(rune('a'+i%26))+time.Duration(i).String(), 1)
 	}
 	require.LessOrEqual(t, len(u.spans), DefaultMaxSensors+1)
-	require.EqualValues(t, DefaultMaxSensors+100, u.count(0, 2, ""))
+	require.EqualValues(t, DefaultMaxSensors+100, u.count(0, 2, nil))
 }
 
 func TestStateCountsMalformed(t *testing.T) {
@@ -95,7 +95,7 @@ func TestStateCountsMalformed(t *testing.T) {
 		"its own sensor":             {-time.Minute, time.Minute, "node-a", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, c.want, s.Malformed(Window{at.Add(c.start), at.Add(c.end)}, c.sensor))
+			require.Equal(t, c.want, s.Malformed(Window{at.Add(c.start), at.Add(c.end)}, sensorsOf(c.sensor)))
 		})
 	}
 }
@@ -109,10 +109,18 @@ func TestStateForgetsMalformed(t *testing.T) {
 	}
 	apply(1, epoch, &Malformed{Hostname: "node-a"})
 	apply(2, epoch.Add(55*time.Second), &Malformed{Hostname: "node-b"})
-	require.EqualValues(t, 2, s.Malformed(Window{epoch, epoch.Add(time.Minute)}, ""))
+	require.EqualValues(t, 2, s.Malformed(Window{epoch, epoch.Add(time.Minute)}, nil))
 	apply(3, epoch.Add(time.Hour+time.Minute), &Drop{Hostname: "node-a"})
 	floor := s.Index().Floor()
 	require.Equal(t, epoch.Add(time.Minute), floor)
 	require.Len(t, s.unread.spans, 1, "that of node-a is forgotten")
-	require.EqualValues(t, 1, s.Malformed(Window{floor, floor.Add(time.Hour)}, ""))
+	require.EqualValues(t, 1, s.Malformed(Window{floor, floor.Add(time.Hour)}, nil))
+}
+
+// sensorsOf is a list of one, or nil for none.
+func sensorsOf(sensor string) []string {
+	if sensor == "" {
+		return nil
+	}
+	return []string{sensor}
 }

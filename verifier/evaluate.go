@@ -2,176 +2,76 @@ package verifier
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"time"
 
 	"github.com/falcogate/falcogate/correlate"
 )
 
-// Evaluate answers a question, at the end that the event log has when it is
-// asked, or inconclusively when that can't be reached within the catch-up time.
+// Evaluate answers a question: at the end that the event log has when it is
+// asked, or inconclusively when that can't be reached within the catch-up time;
+// or at the position that the question names, which takes as long as reading the
+// log up to there. With Question.Wait it blocks for as long as the verdict is
+// pending, at most that long, and returns early on a fail.
 //
-// The order in which it decides is the whole point. An alert in scope fails,
-// whatever else is missing. Otherwise what may hide an alert makes it
-// inconclusive, whatever evidence is asked for: an index that is behind, a
-// window that starts below the index's floor, messages that could not be read,
-// alerts of an unknown namespace,
-// and, when the question is about certain pods, alerts of the namespace that
-// name no pod. Only then does the evidence decide.
-//
-// The error is a *FieldError when the question is wrong, and means a defect
-// otherwise. It is nil for every verdict.
+// The error is a *FieldError when the question is wrong, ErrBusy when it asks
+// about an earlier position and others do so too, and means a defect otherwise.
+// It is nil for every verdict.
 func (s *Service) Evaluate(ctx context.Context, q Question) (*Verdict, error) {
 	began := time.Now()
-	q = q.withDefaults()
-	ask, err := q.queries(s.now())
+	ask, err := q.ask(s.now(), s.policy, s.sensors)
 	if err != nil {
 		return nil, err
 	}
-	found := findings{behind: s.reachEnd(ctx)}
-	s.tail.View(func(state *correlate.State, asOf uint64) {
-		found.asOf = asOf
-		found.malformed = state.Malformed(q.Window, q.Sensor)
-		err = found.look(state.Index(), ask, q.Limit)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("asking the index: %w", err)
+	var v *Verdict
+	var entries []correlate.Entry
+	if ask.AsOf > 0 {
+		v, entries, err = s.asOf(ctx, ask)
+	} else {
+		v, entries, err = s.atEnd(ctx, ask)
 	}
-
-	v := decide(q, found)
-	v.Alerts = s.hydrate(ctx, found.entries)
+	if err != nil {
+		return nil, err
+	}
+	v.Alerts = s.hydrate(ctx, entries)
 	v.EvaluatedAt = s.now().UTC().Round(0)
-	s.meters.verdicts.WithLabelValues(v.Verdict.String(), string(v.Evidence)).Inc()
+	s.meters.verdicts.WithLabelValues(v.Verdict.String(), string(v.Coverage.Evidence)).Inc()
 	s.meters.duration.Observe(time.Since(began).Seconds())
 	return v, nil
 }
 
-// findings are all that a verdict is decided by, read from one state.
-type findings struct {
-	behind       error // why the end of the log was not reached; nil when it was
-	asOf         uint64
-	floor        time.Time
-	counts       correlate.Counts
-	entries      []correlate.Entry
-	podless      uint64
-	malformed    uint64
-	unattributed uint64
-	host         uint64
-}
-
-func (f *findings) look(x *correlate.Index, ask queries, limit int) (err error) {
-	f.floor = x.Floor()
-	if f.counts, err = x.Count(ask.inScope); err != nil {
-		return err
-	}
-	if f.entries, _, err = x.List(ask.inScope, correlate.NewestFirst, limit, correlate.Cursor{}); err != nil {
-		return err
-	}
-	total := func(q correlate.Query) uint64 {
+// atEnd answers at the log's end, and waits while that is pending.
+func (s *Service) atEnd(ctx context.Context, ask asked) (*Verdict, []correlate.Entry, error) {
+	waiting, cancel := context.WithTimeout(ctx, ask.Wait)
+	defer cancel()
+	behind := s.reachEnd(ctx, max(s.catchUp, ask.Wait))
+	for {
+		// What the index lacks now was waited for already.
+		v, entries, w, err := s.look(ask, behind, behind == nil && waiting.Err() == nil)
 		if err != nil {
-			return 0
+			return nil, nil, fmt.Errorf("asking the index: %w", err)
 		}
-		var c correlate.Counts
-		c, err = x.Count(q)
-		return c.Total()
+		if w == nil {
+			return v, entries, nil
+		}
+		s.meters.waiting.Inc()
+		select {
+		case <-w.woken:
+		case <-waiting.Done():
+		}
+		s.meters.waiting.Dec()
+		s.tail.leave(w)
 	}
-	if ask.askPodless {
-		f.podless = total(ask.podless)
-	}
-	f.unattributed = total(ask.unattributed)
-	f.host = total(ask.host)
-	return err
 }
 
-// decide turns findings into a verdict. It is a pure function of its arguments.
-func decide(q Question, f findings) *Verdict {
-	var reasons []Reason
-	failed := f.counts.Total() > 0
-	if failed {
-		reasons = append(reasons, reasonAlerts(f.counts, q))
-	}
-	if f.behind != nil {
-		reasons = append(reasons, reasonIndexBehind(f.behind))
-	}
-	if q.Window.Start.Before(f.floor) {
-		reasons = append(reasons, reasonEvicted(q.Window.Start, f.floor))
-	}
-	if f.malformed > 0 {
-		reasons = append(reasons, reasonMalformed(f.malformed))
-	}
-	if f.unattributed > 0 {
-		reasons = append(reasons, reasonUnattributed(f.unattributed, q))
-	}
-	if f.podless > 0 {
-		reasons = append(reasons, reasonPodUnknown(f.podless, q))
-	}
-	outcome := Inconclusive
-	switch {
-	case failed:
-		outcome = Fail // a fail needs no proof, so that none is missing
-	case q.Evidence != None:
-		reasons = append(reasons, reasonNoProof(q))
-	case len(reasons) == 0:
-		outcome = Pass
-		reasons = append(reasons, reasonTrustInSilence())
-	}
-
-	v := &Verdict{
-		Verdict:    outcome,
-		Passed:     outcome == Pass,
-		Reason:     reasons[0].Reason,
-		Message:    reasons[0].Message,
-		Reasons:    reasons,
-		AlertCount: f.counts.Total(),
-		Truncated:  f.counts.Total() > uint64(len(f.entries)),
-		Summary:    summarise(f.counts),
-		Namespace:  q.Namespace,
-		Pod:        q.Pod,
-		Rule:       q.Rule,
-		Sensor:     q.Sensor,
-		Severity:   q.Severity,
-		Evidence:   q.Evidence,
-		Window:     windowOf(q.Window),
-		Coverage: Coverage{
-			Evidence:     None,
-			Malformed:    f.malformed,
-			Unattributed: f.unattributed,
-			WithoutPod:   f.podless,
-			Floor:        utc(f.floor),
-		},
-		HostAlerts: f.host,
-		AsOf:       f.asOf,
-	}
-	v.ID = verdictID(q, v)
-	return v
-}
-
-// verdictID hashes the question in a canonical form, the position, and what
-// came of it. The last is there because the same question may be answered in
-// two ways at one position: when the index was behind, or the floor has moved.
-func verdictID(q Question, v *Verdict) string {
-	var buf []byte
-	str := func(s string) {
-		buf = binary.AppendUvarint(buf, uint64(len(s)))
-		buf = append(buf, s...)
-	}
-	num := func(n uint64) { buf = binary.BigEndian.AppendUint64(buf, n) }
-	str("falcogate verdict 1")
-	for _, s := range []string{q.Namespace, q.Pod, q.Rule, q.Sensor, q.Severity.String(), string(q.Evidence)} {
-		str(s)
-	}
-	num(uint64(q.Window.Start.UnixNano()))
-	num(uint64(q.Window.End.UnixNano()))
-	num(uint64(q.Limit))
-	num(v.AsOf)
-	str(v.Verdict.String())
-	num(v.AlertCount)
-	for _, r := range v.Reasons {
-		str(string(r.Reason))
-	}
-	sum := sha256.Sum256(buf)
-	return hex.EncodeToString(sum[:16])
+// look answers from the state as it is. When the answer is pending and hold is
+// set, it takes a place among those who wait before the state can change.
+func (s *Service) look(ask asked, behind error, hold bool) (v *Verdict, entries []correlate.Entry, w *waiter, err error) {
+	s.tail.View(func(state *correlate.State, asOf uint64) {
+		v, entries, err = judge(state, asOf, ask, behind)
+		if err == nil && v.Pending && hold {
+			w = s.tail.enter(ask)
+		}
+	})
+	return v, entries, w, err
 }

@@ -43,15 +43,15 @@ var cases = []struct {
 	},
 	{
 		name:   "silence proven by nothing",
-		change: func(q *verifier.Question) { q.Evidence = "" },
+		change: func(q *verifier.Question) { q.Change.Evidence = "" },
 		want:   verifier.Inconclusive,
-		codes:  []verifier.ReasonCode{verifier.ReasonNoProof},
+		codes:  []verifier.ReasonCode{"no_sensor"},
 	},
 	{
 		name:   "silence heard by nothing",
-		change: func(q *verifier.Question) { q.Evidence = verifier.Heard },
+		change: func(q *verifier.Question) { q.Change.Evidence = verifier.Heard },
 		want:   verifier.Inconclusive,
-		codes:  []verifier.ReasonCode{verifier.ReasonNoProof},
+		codes:  []verifier.ReasonCode{"no_sensor"},
 	},
 	{
 		name: "alerts need no proof",
@@ -60,9 +60,9 @@ var cases = []struct {
 			inPod("shadow-1", "web", at(8*time.Minute), correlate.Critical),
 			inPod("shadow-1", "db", at(7*time.Minute), correlate.Notice),
 		},
-		change: func(q *verifier.Question) { q.Evidence = verifier.Accounted },
+		change: func(q *verifier.Question) { q.Change.Evidence = verifier.Accounted },
 		want:   verifier.Fail,
-		codes:  []verifier.ReasonCode{verifier.ReasonAlerts},
+		codes:  []verifier.ReasonCode{verifier.ReasonAlerts, "silent"},
 		count:  2,
 	},
 	{
@@ -136,9 +136,9 @@ var cases = []struct {
 	{
 		name:   "message that could not be read, of a sensor that is not known",
 		log:    []correlate.Body{&correlate.Malformed{}},
-		change: func(q *verifier.Question) { q.Sensor, q.Evidence = "node-a", verifier.Accounted },
+		change: func(q *verifier.Question) { q.Sensor, q.Change.Evidence = "node-a", verifier.Accounted },
 		want:   verifier.Inconclusive,
-		codes:  []verifier.ReasonCode{verifier.ReasonMalformed, verifier.ReasonNoProof},
+		codes:  []verifier.ReasonCode{verifier.ReasonMalformed, "no_sensor"},
 	},
 	{
 		name:  "message that could not be read, and an alert",
@@ -157,9 +157,9 @@ var cases = []struct {
 	{
 		name:   "unattributed alert, evidence asked for",
 		log:    []correlate.Body{alert(at(time.Minute), correlate.Critical, "container.id", "4d2f9b1c8a7e")},
-		change: func(q *verifier.Question) { q.Evidence = verifier.Accounted },
+		change: func(q *verifier.Question) { q.Change.Evidence = verifier.Accounted },
 		want:   verifier.Inconclusive,
-		codes:  []verifier.ReasonCode{verifier.ReasonUnattributed, verifier.ReasonNoProof},
+		codes:  []verifier.ReasonCode{verifier.ReasonUnattributed, "silent"},
 	},
 	{
 		name: "unattributed alerts that can't matter",
@@ -455,7 +455,7 @@ func TestVerdictID(t *testing.T) {
 			"pod":       func(q *verifier.Question) { q.Pod = "w*" },
 			"rule":      func(q *verifier.Question) { q.Rule = "w*" },
 			"sensor":    func(q *verifier.Question) { q.Sensor = "w*" },
-			"evidence":  func(q *verifier.Question) { q.Evidence = verifier.Heard },
+			"evidence":  func(q *verifier.Question) { q.Change.Evidence = verifier.Heard },
 			"limit":     func(q *verifier.Question) { q.Limit = 3 },
 		} {
 			q := question("shadow-1")
@@ -538,14 +538,14 @@ func TestServiceMetrics(t *testing.T) {
 		r.ask(t, question("shadow-1"))
 		r.ask(t, question("shadow-1"))
 		q := question("shadow-1")
-		q.Evidence = verifier.Accounted
+		q.Change.Evidence = verifier.Accounted
 		r.ask(t, q)
 		_, err := r.service.Evaluate(t.Context(), verifier.Question{})
 		require.Error(t, err)
 		require.NoError(t, testutil.GatherAndCompare(metrics, text(`
-# HELP falcogate_verdicts_total Verdicts that were evaluated, by outcome and by the evidence that was asked for.
+# HELP falcogate_verdicts_total Verdicts that were evaluated, by outcome and by the evidence that was reached.
 # TYPE falcogate_verdicts_total counter
-falcogate_verdicts_total{evidence="accounted",outcome="inconclusive"} 1
+falcogate_verdicts_total{evidence="none",outcome="inconclusive"} 1
 falcogate_verdicts_total{evidence="none",outcome="pass"} 2
 `), "falcogate_verdicts_total"))
 		problems, err := testutil.GatherAndLint(metrics)

@@ -112,7 +112,7 @@ func (s *Service) Alerts(ctx context.Context, sel Selection) (*AlertList, error)
 	}
 	list := &AlertList{
 		Namespace: sel.Namespace, Scope: sel.Scope, Severity: sel.Severity, Window: windowOf(sel.Window),
-		CaughtUp: s.reachEnd(ctx) == nil,
+		CaughtUp: s.reachEnd(ctx, s.catchUp) == nil,
 	}
 	var entries []correlate.Entry
 	s.tail.View(func(state *correlate.State, asOf uint64) {

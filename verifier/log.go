@@ -2,7 +2,6 @@ package verifier
 
 import (
 	"context"
-	"time"
 
 	"github.com/falcogate/falcogate/correlate"
 )
@@ -17,11 +16,10 @@ type Source interface {
 	Tail(ctx context.Context, from uint64, fn func([]*correlate.Record) error) error
 }
 
-// Bounder tells where the event log begins and ends.
+// Bounder tells where the event log begins and ends, and which one it is.
 type Bounder interface {
-	// Bounds are the first and the last position kept and when the first was
-	// logged. In a log that holds nothing first is last+1 and firstTime is zero.
-	Bounds(ctx context.Context) (first, last uint64, firstTime time.Time, err error)
+	// Bounds are where the log begins and ends now, and when it was made.
+	Bounds(ctx context.Context) (correlate.Bounds, error)
 }
 
 // Log is what the service needs of the event log.
@@ -33,4 +31,9 @@ type Log interface {
 	// PublishVerdict stores data and its header under subject, once for each
 	// id, and returns when that is safe. It tries again until ctx ends.
 	PublishVerdict(ctx context.Context, subject, id string, header map[string]string, data []byte) (position uint64, duplicate bool, err error)
+	// FindVerdict returns the data of the verdict that was published under id,
+	// and whether there is one: it may never have been published, or not be
+	// kept any more. Of several under one id it is the first. It may take
+	// seconds, and tries again until ctx ends.
+	FindVerdict(ctx context.Context, id string) (data []byte, found bool, err error)
 }

@@ -43,7 +43,7 @@ func inPod(ns, pod string, when time.Time, p correlate.Priority) *correlate.Aler
 // question asks about the ten minutes before epoch, trusting silence.
 func question(ns string) verifier.Question {
 	return verifier.Question{
-		Namespace: ns, Window: correlate.Window{Start: at(10 * time.Minute), End: epoch}, Evidence: verifier.None,
+		Namespace: ns, Window: correlate.Window{Start: at(10 * time.Minute), End: epoch}, Change: verifier.Change{Evidence: verifier.None},
 	}
 }
 

@@ -74,6 +74,18 @@ var (
 		"Alerts that the index has evicted, by why.", []string{"reason"}, nil)
 	descSensors = prometheus.NewDesc("falcogate_sensors",
 		"Sensors heard within the retention.", nil, nil)
+	descFlawed = prometheus.NewDesc("falcogate_proof_flawed_spans_total",
+		"Spans between snapshots of a sensor that are no proof, by the gap that they make.", []string{"kind"}, nil)
+	descMissing = prometheus.NewDesc("falcogate_proof_missing_alerts_total",
+		"Alerts that sensors raised, by their own counters, and that never arrived.", nil, nil)
+	descSurplus = prometheus.NewDesc("falcogate_proof_surplus_alerts_total",
+		"Alerts that arrived beyond those that sensors raised by their own counters.", nil, nil)
+	descQueueDrops = prometheus.NewDesc("falcogate_proof_queue_drops_total",
+		"Alerts that sensors say they threw away because their output queue was full.", nil, nil)
+	descKernelDrops = prometheus.NewDesc("falcogate_proof_kernel_drops_total",
+		"Kernel events that sensors say they dropped.", nil, nil)
+	descStale = prometheus.NewDesc("falcogate_proof_stale_snapshots_total",
+		"Snapshots that came twice, or that a later one overtook.", nil, nil)
 )
 
 // indexCollector reads the numbers of a Tail's state when they are asked for.
@@ -84,6 +96,7 @@ func (c *indexCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descPosition, descReady, descAlerts, descNamespaces, descBytes,
 		descFloorAge, descDuplicates, descNotHeld, descEvicted, descSensors,
+		descFlawed, descMissing, descSurplus, descQueueDrops, descKernelDrops, descStale,
 	} {
 		ch <- d
 	}
@@ -94,10 +107,12 @@ func (c *indexCollector) Collect(ch chan<- prometheus.Metric) {
 	var (
 		stats    correlate.Stats
 		sensors  int
+		proof    correlate.ProofStats
 		position uint64
 	)
 	c.tail.View(func(state *correlate.State, asOf uint64) {
 		stats, sensors, position = state.Index().Stats(), state.Sensors().Len(), asOf
+		proof = state.Sensors().ProofStats()
 	})
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
@@ -125,6 +140,14 @@ func (c *indexCollector) Collect(ch chan<- prometheus.Metric) {
 	counter(descEvicted, stats.EvictedByAge, "age")
 	counter(descEvicted, stats.EvictedByBytes, "bytes")
 	gauge(descSensors, float64(sensors))
+	for kind, n := range proof.Flawed {
+		counter(descFlawed, n, string(kind))
+	}
+	counter(descMissing, proof.Missing)
+	counter(descSurplus, proof.Surplus)
+	counter(descQueueDrops, proof.QueueDrops)
+	counter(descKernelDrops, proof.KernelDrops)
+	counter(descStale, proof.Stale)
 }
 
 // serviceMetrics are the collectors of a Service.
@@ -132,13 +155,14 @@ type serviceMetrics struct {
 	verdicts  *prometheus.CounterVec
 	duration  prometheus.Histogram
 	published *prometheus.CounterVec
+	waiting   prometheus.Gauge
 }
 
 func newServiceMetrics(r prometheus.Registerer) serviceMetrics {
 	m := serviceMetrics{
 		verdicts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "falcogate_verdicts_total",
-			Help: "Verdicts that were evaluated, by outcome and by the evidence that was asked for.",
+			Help: "Verdicts that were evaluated, by outcome and by the evidence that was reached.",
 		}, []string{"outcome", "evidence"}),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "falcogate_verdict_duration_seconds",
@@ -149,7 +173,11 @@ func newServiceMetrics(r prometheus.Registerer) serviceMetrics {
 			Name: "falcogate_verdict_publications_total",
 			Help: "Verdicts to be published, by what came of it: published, duplicate or failed.",
 		}, []string{"result"}),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "falcogate_waiting_questions",
+			Help: "Questions whose answers are held while they are pending.",
+		}),
 	}
-	registry(r).MustRegister(m.verdicts, m.duration, m.published)
+	registry(r).MustRegister(m.verdicts, m.duration, m.published, m.waiting)
 	return m
 }

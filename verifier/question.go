@@ -24,14 +24,24 @@ type Question struct {
 	Rule      string             // exact; empty means all rules
 	Sensor    string             // exact hostname; empty means all sensors
 	Severity  correlate.Priority // zero means Warning
-	Evidence  Evidence           // the least that a pass needs; empty means Accounted
 	Limit     int                // alerts to list, at most MaxAlerts; zero means DefaultVerdictAlerts
+	// Change sets parts of the service's policy for this question.
+	Change Change
+	// AsOf is the position of the event log to answer at; zero means its end.
+	AsOf uint64
+	// Wait is how long an answer is held while it is pending, at most MaxWait. It
+	// goes with AsOf zero only.
+	Wait time.Duration
 }
+
+// MaxWait bounds Question.Wait.
+const MaxWait = 10 * time.Minute
 
 // FieldError says which field of a question is wrong, and why. Field is a
 // parameter's name in the HTTP interface: "namespace", "start", "end", "pod",
-// "rule", "sensor", "severity", "evidence", "limit", "scope", "order" or
-// "cursor".
+// "rule", "sensor", "severity", "limit", "scope", "order", "cursor", "as_of",
+// "wait" or one of the policy: "evidence", "settling", "clock_skew",
+// "max_kernel_drop_ratio", "host_alerts", "require_rules".
 type FieldError struct {
 	Field, Detail string
 }
@@ -44,9 +54,6 @@ func (q Question) withDefaults() Question {
 	if q.Severity == 0 {
 		q.Severity = correlate.Warning
 	}
-	if q.Evidence == "" {
-		q.Evidence = Accounted
-	}
 	if q.Limit == 0 {
 		q.Limit = DefaultVerdictAlerts
 	}
@@ -58,17 +65,44 @@ func (q Question) withDefaults() Question {
 // its end would be silent by construction. Fields left out are right when they
 // have a default.
 func (q Question) Validate(now time.Time) error {
-	_, err := q.withDefaults().queries(now)
+	_, err := q.ask(now, DefaultPolicy(), nil)
 	return err
 }
 
-// queries checks the question and turns it into what the index is asked.
+// asked is a question that was checked, with all that it leaves to defaults.
+type asked struct {
+	Question
+	policy Policy
+	need   []string // the sensors that must prove silence; nil means all that were heard
+	queries
+}
+
+// ask checks the question. Policy and sensors are the service's.
+func (q Question) ask(now time.Time, policy Policy, sensors []string) (asked, error) {
+	a := asked{Question: q.withDefaults(), policy: q.Change.apply(policy), need: sensors}
+	if q.Sensor != "" {
+		a.need = []string{q.Sensor}
+	}
+	var err error
+	if a.queries, err = a.Question.queries(now); err != nil {
+		return a, err
+	}
+	if err := a.policy.Validate(); err != nil {
+		return a, err
+	}
+	switch {
+	case q.Wait < 0 || q.Wait > MaxWait:
+		return a, &FieldError{"wait", fmt.Sprintf("want 0 to %s, have %s", MaxWait, q.Wait)}
+	case q.Wait > 0 && q.AsOf > 0:
+		return a, &FieldError{"wait", "an answer as of a position of the log does not change: leave out wait or as_of"}
+	}
+	return a, nil
+}
+
+// queries checks what the index is asked, and words it.
 func (q Question) queries(now time.Time) (queries, error) {
 	if err := checkNamespace(q.Namespace); err != nil {
 		return queries{}, err
-	}
-	if _, err := ParseEvidence(string(q.Evidence)); err != nil {
-		return queries{}, &FieldError{"evidence", err.Error()}
 	}
 	inScope, err := filter{
 		window: q.Window, severity: q.Severity, pod: q.Pod, rule: q.Rule, sensor: q.Sensor, limit: q.Limit,

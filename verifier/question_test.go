@@ -46,7 +46,7 @@ func TestQuestionValidate(t *testing.T) {
 		{"rule not UTF-8", func(q *verifier.Question) { q.Rule = "\xff" }, "rule", "UTF-8"},
 		{"sensor not UTF-8", func(q *verifier.Question) { q.Sensor = "\xff" }, "sensor", "UTF-8"},
 		{"no such severity", func(q *verifier.Question) { q.Severity = correlate.Debug + 1 }, "severity", "none of Falco's"},
-		{"no such evidence", func(q *verifier.Question) { q.Evidence = "some" }, "evidence", "some"},
+		{"no such evidence", func(q *verifier.Question) { q.Change.Evidence = "some" }, "evidence", "some"},
 		{"limit below", func(q *verifier.Question) { q.Limit = -1 }, "limit", "-1"},
 		{"limit above", func(q *verifier.Question) { q.Limit = verifier.MaxAlerts + 1 }, "limit", "1001"},
 	} {

@@ -27,19 +27,34 @@ const (
 	// ReasonPodUnknown: the question is about certain pods, and there are
 	// alerts of the namespace that do not say of which pod.
 	ReasonPodUnknown ReasonCode = "pod_unknown"
-	// ReasonNoProof: nothing was seen, and nothing proves that it would have
-	// been.
-	ReasonNoProof ReasonCode = "no_proof"
+	// ReasonHostAlerts: the hosts themselves raised alerts, and the policy does
+	// not merely report them.
+	ReasonHostAlerts ReasonCode = "host_alerts"
+	// ReasonProven: nothing was seen, and every needed sensor accounts for all
+	// that it raised. The verdict is pass.
+	ReasonProven ReasonCode = "proven"
+	// ReasonHeard: nothing was seen, and every needed sensor was heard without a
+	// gap, which is what the question asks for; not all of them report counters.
+	// The verdict is pass.
+	ReasonHeard ReasonCode = "heard"
 	// ReasonTrustInSilence: nothing was seen, and the question asks for no
 	// proof. The verdict is pass.
 	ReasonTrustInSilence ReasonCode = "trust_in_silence"
 )
+
+// Every kind of gap is a reason too, by its own name: "alerts_missing",
+// "kernel_drops", "pending" and the rest of correlate.GapKinds.
 
 // Reason is one reason of a verdict: a code for programs, and a message for
 // people that says what to do about it.
 type Reason struct {
 	Reason  ReasonCode `json:"reason"`
 	Message string     `json:"message"`
+	// Count is the figure behind the reason: alerts, messages, dropped events,
+	// else sensors. It is left out where there is none.
+	Count uint64 `json:"count,omitzero"`
+
+	open bool // it may go away by itself
 }
 
 // plural is "1 alert", "2 alerts".
@@ -50,7 +65,7 @@ func plural(n uint64) string {
 	return fmt.Sprintf("%d alerts", n)
 }
 
-func reasonAlerts(c correlate.Counts, q Question) Reason {
+func reasonAlerts(c correlate.Counts, q asked) Reason {
 	worst := q.Severity
 	for _, p := range correlate.Priorities {
 		if c[p] > 0 {
@@ -58,17 +73,17 @@ func reasonAlerts(c correlate.Counts, q Question) Reason {
 			break
 		}
 	}
-	return Reason{ReasonAlerts, fmt.Sprintf("%s at %s or above in namespace %s; the most severe is %s.",
-		plural(c.Total()), q.Severity, q.Namespace, worst)}
+	return Reason{Reason: ReasonAlerts, Count: c.Total(), Message: fmt.Sprintf(
+		"%s at %s or above in namespace %s; the most severe is %s.", plural(c.Total()), q.Severity, q.Namespace, worst)}
 }
 
 func reasonIndexBehind(cause error) Reason {
-	return Reason{ReasonIndexBehind, fmt.Sprintf(
+	return Reason{Reason: ReasonIndexBehind, open: true, Message: fmt.Sprintf(
 		"The index did not reach the end of the event log in time (%v). Ask again; if it stays so, see /readyz and the log of falcogate.", cause)}
 }
 
 func reasonEvicted(start, floor time.Time) Reason {
-	return Reason{ReasonEvicted, fmt.Sprintf(
+	return Reason{Reason: ReasonEvicted, Message: fmt.Sprintf(
 		"The window starts at %s, and alerts before %s are not kept any more. Ask about a later start, or raise --retention.",
 		start.UTC().Format(time.RFC3339Nano), floor.UTC().Format(time.RFC3339Nano))}
 }
@@ -78,27 +93,44 @@ func reasonMalformed(n uint64) Reason {
 	if n > 1 {
 		what = fmt.Sprintf("Up to %d messages", n)
 	}
-	return Reason{ReasonMalformed, what + " that could not be read came during the window, or soon after, and may have been an alert. See falcogate's log and falcogate.log.malformed.> in the event log for what is wrong, mend it at the sender (Falco needs json_output: true for HTTP), and ask about a window after that."}
+	return Reason{Reason: ReasonMalformed, Count: n, Message: what + " that could not be read came during the window, or soon after, and may have been an alert. See falcogate's log and falcogate.log.malformed.> in the event log for what is wrong, mend it at the sender (Falco needs json_output: true for HTTP), and ask about a window after that."}
 }
 
-func reasonUnattributed(n uint64, q Question) Reason {
-	return Reason{ReasonUnattributed, fmt.Sprintf(
+func reasonUnattributed(n uint64, q asked) Reason {
+	return Reason{Reason: ReasonUnattributed, Count: n, Message: fmt.Sprintf(
 		"%s at %s or above in the window with no namespace, which may belong to %s. See them with scope=unattributed, and have Falco report k8s.ns.name (container plugin, append_output).",
 		plural(n), q.Severity, q.Namespace)}
 }
 
-func reasonPodUnknown(n uint64, q Question) Reason {
-	return Reason{ReasonPodUnknown, fmt.Sprintf(
+func reasonPodUnknown(n uint64, q asked) Reason {
+	return Reason{Reason: ReasonPodUnknown, Count: n, Message: fmt.Sprintf(
 		"%s at %s or above in namespace %s with no pod name, which may come from a pod that matches %s. Ask without the pod filter, and have Falco report k8s.pod.name.",
 		plural(n), q.Severity, q.Namespace, q.Pod)}
 }
 
-func reasonNoProof(q Question) Reason {
-	return Reason{ReasonNoProof, fmt.Sprintf(
-		"No alert was seen, but nothing proves that Falco was watching: this version cannot show evidence=%s yet. To accept silence as a pass, for trying things out, ask with evidence=none.", q.Evidence)}
+func reasonHostAlerts(n uint64, q asked) Reason {
+	return Reason{Reason: ReasonHostAlerts, Count: n, Message: fmt.Sprintf(
+		"%s at %s or above on the hosts themselves in the window, as after an escape from a container; the policy is host_alerts=%s. See them with scope=host.",
+		plural(n), q.Severity, q.policy.HostAlerts)}
 }
 
-func reasonTrustInSilence() Reason {
-	return Reason{ReasonTrustInSilence,
-		"NOT PROVEN: no alert was seen, and this pass rests on trust in silence alone, because evidence=none was asked for. Falco may have been down, dropping events or not connected."}
+// reasonPass says what a pass rests on.
+func reasonPass(q asked, f findings) Reason {
+	sensors := "the one sensor"
+	if n := len(f.coverage.Sensors); n != 1 {
+		sensors = fmt.Sprintf("all %d sensors", n)
+	}
+	if f.coverage.Assumed {
+		sensors += " heard from"
+	}
+	switch level := reached(f.coverage.Gaps); {
+	case q.policy.Evidence == None && level == None:
+		return Reason{Reason: ReasonTrustInSilence, Message: "NOT PROVEN: no alert was seen, and this pass rests on trust in silence alone, because evidence=none was asked for. Falco may have been down, dropping events or not connected."}
+	case level == Accounted:
+		return Reason{Reason: ReasonProven, Message: fmt.Sprintf(
+			"No alert was seen, and the counters of %s prove that none was missed: evidence=accounted.", sensors)}
+	default:
+		return Reason{Reason: ReasonHeard, Message: fmt.Sprintf(
+			"No alert was seen, and the heartbeat of %s has no gap, but whether every alert arrived could not be counted: evidence=heard.", sensors)}
+	}
 }

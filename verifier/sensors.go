@@ -55,11 +55,29 @@ type Sensor struct {
 	MatchesTotal *uint64 `json:"matches_total,omitzero"` // falco.rules.matches_total
 	QueueDrops   *uint64 `json:"queue_drops,omitzero"`   // falco.outputs_queue_num_drops
 	KernelDrops  *uint64 `json:"kernel_drops,omitzero"`  // scap.n_drops
+
+	// UsualIntervalSeconds is the interval that silence is judged by, once it is
+	// known.
+	UsualIntervalSeconds float64 `json:"usual_interval_seconds,omitzero"`
+	// Watermark is up to when silence is proven with evidence=accounted,
+	// HeardUntil with evidence=heard, both by the sensor's clock and less the
+	// settling margin of the service's policy. Gaps before them are another matter.
+	Watermark  time.Time `json:"watermark,omitzero"`
+	HeardUntil time.Time `json:"heard_until,omitzero"`
+	// Offset is o = R - M at the last snapshot: alerts received in this run, as
+	// far as it was heard, less alerts raised by the sensor's counter. That it
+	// does not change is what proves that none was lost.
+	Offset *int64 `json:"offset,omitzero"`
+	// BehindSeconds is how far its clock is behind the event log's, as far as its
+	// snapshots tell; negative when it is ahead.
+	BehindSeconds float64  `json:"behind_seconds,omitzero"`
+	Sources       []string `json:"sources,omitzero"` // event sources of its snapshots
+	Stale         uint64   `json:"stale_snapshots"`  // that came twice, or were overtaken
 }
 
 // Sensors lists the sensors.
 func (s *Service) Sensors(ctx context.Context) *SensorList {
-	list := &SensorList{CaughtUp: s.reachEnd(ctx) == nil}
+	list := &SensorList{CaughtUp: s.reachEnd(ctx, s.catchUp) == nil}
 	var known []correlate.SensorStatus
 	s.tail.View(func(state *correlate.State, asOf uint64) {
 		sensors := state.Sensors()
@@ -67,13 +85,13 @@ func (s *Service) Sensors(ctx context.Context) *SensorList {
 	})
 	list.Sensors = make([]Sensor, len(known))
 	for i := range known {
-		list.Sensors[i] = sensorOf(&known[i])
+		list.Sensors[i] = sensorOf(&known[i], s.policy.Settling)
 	}
 	list.EvaluatedAt = s.now().UTC().Round(0)
 	return list
 }
 
-func sensorOf(k *correlate.SensorStatus) Sensor {
+func sensorOf(k *correlate.SensorStatus, settling time.Duration) Sensor {
 	s := Sensor{
 		Hostname:                k.Hostname,
 		FirstHeard:              utc(k.FirstHeard),
@@ -95,6 +113,19 @@ func sensorOf(k *correlate.SensorStatus) Sensor {
 		MatchesTotal:            reported(k.MatchesTotal),
 		QueueDrops:              reported(k.QueueDrops),
 		KernelDrops:             reported(k.KernelDrops),
+		UsualIntervalSeconds:    k.Proof.UsualInterval.Seconds(),
+		BehindSeconds:           k.Proof.Behind.Seconds(),
+		Sources:                 k.Proof.Sources,
+		Stale:                   k.Proof.Stale,
+	}
+	if !k.Proof.Accounted.IsZero() {
+		s.Watermark = k.Proof.Accounted.Add(-settling)
+	}
+	if !k.Proof.Heard.IsZero() {
+		s.HeardUntil = k.Proof.Heard.Add(-settling)
+	}
+	if k.Proof.OffsetKnown {
+		s.Offset = &k.Proof.Offset
 	}
 	if k.Ruleset != (correlate.RulesetID{}) {
 		s.Ruleset = k.Ruleset.String()

@@ -25,6 +25,14 @@ type ServiceOptions struct {
 	// name. Characters other than letters, digits, '.', '_' and '-' are
 	// replaced. Empty means "falcogate".
 	Instance string
+	// Policy is what a pass needs unless a question says otherwise; it must be
+	// valid. The zero value tolerates nothing and settles at once: start from
+	// DefaultPolicy.
+	Policy Policy
+	// Sensors are the hostnames of the sensors that must prove silence. Nil
+	// means all that were heard within the retention, which verdicts then say is
+	// assumed.
+	Sensors []string
 	// CatchUp bounds the wait for the index; zero means DefaultCatchUp.
 	CatchUp time.Duration
 	// Now is the clock; nil means time.Now.
@@ -42,10 +50,14 @@ type Service struct {
 	tail    *Tail
 	subject func(namespace, verdict string) string
 	source  string // CloudEvents source
+	policy  Policy
+	sensors []string
 	catchUp time.Duration
 	now     func() time.Time
 	logger  *slog.Logger
 	meters  serviceMetrics
+
+	replaying chan struct{} // holds one token while a state is built anew
 }
 
 // NewService makes a Service. It has nothing to close.
@@ -55,10 +67,14 @@ func NewService(opts ServiceOptions) *Service {
 		tail:    opts.Tail,
 		subject: opts.Subject,
 		source:  eventSource(opts.Instance),
+		policy:  opts.Policy.withDefaults(),
+		sensors: opts.Sensors,
 		catchUp: opts.CatchUp,
 		now:     opts.Now,
 		logger:  opts.Logger,
 		meters:  newServiceMetrics(opts.Registerer),
+
+		replaying: make(chan struct{}, 1),
 	}
 	if s.catchUp <= 0 {
 		s.catchUp = DefaultCatchUp
@@ -79,19 +95,26 @@ func (s *Service) Now() time.Time { return s.now() }
 // index's sake; else it says what is missing.
 func (s *Service) Ready() error { return s.tail.Ready() }
 
+// Release answers all who wait for a verdict, as it is now, and lets nobody wait
+// from now on: the process is about to stop.
+func (s *Service) Release() { s.tail.waiting.release() }
+
 // reachEnd waits until the index has got to where the event log ends now. An
 // error says why that can't be known: then alerts may be in the log that the
 // index does not have.
-func (s *Service) reachEnd(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.catchUp)
+func (s *Service) reachEnd(ctx context.Context, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	before := s.tail.Position()
-	_, last, _, err := s.log.Bounds(ctx)
+	b, err := s.log.Bounds(ctx)
 	if err != nil {
 		return fmt.Errorf("the event log did not say where it ends: %w", err)
 	}
-	if last < before {
-		return fmt.Errorf("the event log ends at position %d, before %d, which was read already: it was cut or replaced, restart falcogate", last, before)
+	if err := s.tail.replaced(b); err != nil {
+		return err
 	}
-	return s.tail.WaitFor(ctx, last)
+	if b.Last < before {
+		return fmt.Errorf("the event log ends at position %d, before %d, which was read already: it was cut or replaced, restart falcogate", b.Last, before)
+	}
+	return s.tail.WaitFor(ctx, b.Last)
 }

@@ -38,9 +38,14 @@ type Tail struct {
 	logger *slog.Logger
 	meters tailMetrics
 
+	limits     correlate.Limits
+	maxSensors int
+	waiting    waiting
+
 	mu       sync.RWMutex
 	state    *correlate.State // Run alone writes to it
 	started  bool             // target is known, and the floor raised
+	created  time.Time        // when the log was made: which one it is
 	target   uint64           // where the log ended at start
 	position uint64           // up to where the log is applied, or known to be empty
 	changed  chan struct{}    // closed and replaced when one of these changes
@@ -53,9 +58,10 @@ var ErrTailStopped = errors.New("the index is not fed any more")
 // NewTail makes a Tail with an empty state. Nothing is read before Run.
 func NewTail(opts TailOptions) *Tail {
 	t := &Tail{
-		log:     opts.Log,
-		now:     opts.Now,
-		logger:  opts.Logger,
+		log:    opts.Log,
+		now:    opts.Now,
+		logger: opts.Logger,
+		limits: opts.Limits, maxSensors: opts.MaxSensors,
 		state:   correlate.NewState(opts.Limits, opts.MaxSensors),
 		changed: make(chan struct{}),
 	}
@@ -85,6 +91,7 @@ func (t *Tail) Run(ctx context.Context) error {
 		t.stopped = fmt.Errorf("%w: %w", ErrTailStopped, err)
 	}
 	t.broadcast()
+	t.waiting.release()
 	return err
 }
 
@@ -112,6 +119,7 @@ func (t *Tail) run(ctx context.Context) error {
 		t.position = batch[len(batch)-1].Position
 		t.meters.applied(len(batch), t.now().Sub(t.state.Logged()))
 		t.broadcast()
+		t.waiting.stir(t.state, batch)
 		return nil
 	})
 	if err != nil {
@@ -123,15 +131,10 @@ func (t *Tail) run(ctx context.Context) error {
 // begin finds out where the log begins and ends. What it does not hold any more
 // was lost to the index: nothing before its first record is proven.
 func (t *Tail) begin(ctx context.Context) (first uint64, err error) {
-	type bounds struct {
-		first, last uint64
-		firstTime   time.Time
-	}
 	wait := backoff.NewExponentialBackOff()
 	wait.MaxInterval = time.Second
-	b, err := backoff.Retry(ctx, func() (b bounds, err error) {
-		b.first, b.last, b.firstTime, err = t.log.Bounds(ctx)
-		return b, err
+	b, err := backoff.Retry(ctx, func() (correlate.Bounds, error) {
+		return t.log.Bounds(ctx)
 	}, backoff.WithBackOff(wait), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
 		t.logger.WarnContext(ctx, "event log cannot be asked for its bounds, trying again", "error", err, "wait", wait)
 	}))
@@ -141,21 +144,21 @@ func (t *Tail) begin(ctx context.Context) (first uint64, err error) {
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if b.first > 1 {
-		floor := b.firstTime
-		if b.first > b.last {
+	if b.First > 1 {
+		floor := b.FirstTime
+		if b.First > b.Last {
 			// All was evicted, and nothing tells how late the last of it was.
 			floor = t.now()
 		}
 		t.state.Index().RaiseFloor(floor)
 	}
-	if b.first > b.last {
-		t.position = b.last
+	if b.First > b.Last {
+		t.position = b.Last
 	}
-	t.target, t.started = b.last, true
+	t.created, t.target, t.started = b.Created, b.Last, true
 	t.broadcast()
-	t.logger.InfoContext(ctx, "reading the event log", "first", b.first, "last", b.last)
-	return max(b.first, 1), nil
+	t.logger.InfoContext(ctx, "reading the event log", "first", b.First, "last", b.Last)
+	return max(b.First, 1), nil
 }
 
 // skipped takes note that the log has evicted the records from next up to rec
@@ -167,23 +170,31 @@ func (t *Tail) skipped(next uint64, rec *correlate.Record) {
 		"from", next, "to", rec.Position-1, "floor", rec.Logged)
 }
 
-// apply gives rec to the state. A record that the state refuses for what it
-// holds is kept as a malformed message: one such record must not stop the gate
-// for ever, nor be lost without a trace.
+// apply gives rec to the state.
 func (t *Tail) apply(rec *correlate.Record) error {
-	err := t.state.Apply(rec)
-	if err == nil || errors.Is(err, correlate.ErrPosition) {
-		return err
+	refused, err := applyTo(t.state, rec)
+	if refused != nil {
+		t.meters.refused.Inc()
+		t.logger.Error("record of the event log cannot be applied", "position", rec.Position, "error", refused)
 	}
-	t.meters.refused.Inc()
-	t.logger.Error("record of the event log cannot be applied", "position", rec.Position, "error", err)
+	return err
+}
+
+// applyTo gives rec to a state. A record that the state refuses for what it
+// holds is kept as a malformed message: one such record must not stop the gate
+// for ever, nor be lost without a trace. Refused says why it was.
+func applyTo(state *correlate.State, rec *correlate.Record) (refused, err error) {
+	err = state.Apply(rec)
+	if err == nil || errors.Is(err, correlate.ErrPosition) {
+		return nil, err
+	}
 	substitute := *rec
 	malformed := &correlate.Malformed{Peer: "event log", Reason: err.Error()}
 	if rec.Body != nil {
 		malformed.Hostname = rec.Body.Sensor()
 	}
 	substitute.Body = malformed
-	return t.state.Apply(&substitute)
+	return err, state.Apply(&substitute)
 }
 
 // broadcast wakes all who wait. The caller holds mu for writing.

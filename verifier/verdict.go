@@ -15,6 +15,9 @@ type Verdict struct {
 	Verdict Outcome `json:"verdict"`
 	// Passed is true for a pass only.
 	Passed bool `json:"passed"`
+	// Pending is true for an inconclusive verdict that may still become a pass
+	// by itself: ask again, or wait.
+	Pending bool `json:"pending"`
 	// Reason and Message are those of Reasons[0], which decided.
 	Reason  ReasonCode `json:"reason"`
 	Message string     `json:"message"`
@@ -34,34 +37,18 @@ type Verdict struct {
 	Sensor    string             `json:"sensor,omitzero"`
 	Severity  correlate.Priority `json:"severity"`
 	Evidence  Evidence           `json:"evidence"` // the least that the question accepts
+	Policy    PolicyApplied      `json:"policy"`
 	Window    Window             `json:"window"`
+	Limit     int                `json:"limit"` // of Alerts
 	Coverage  Coverage           `json:"coverage"`
-	// HostAlerts counts the alerts of the hosts themselves at Severity or above
-	// in the window. They belong to no namespace and decide nothing, but an
-	// escape from a container shows up as one.
+	// HostAlerts counts the alerts of the needed sensors' hosts themselves at
+	// Severity or above in the window. They belong to no namespace, but an escape
+	// from a container shows up as one; the policy says what they do.
 	HostAlerts uint64 `json:"host_alerts"`
 
 	// AsOf is the position of the event log up to which alerts were counted.
 	AsOf        uint64    `json:"as_of"`
 	EvaluatedAt time.Time `json:"evaluated_at"`
-}
-
-// Coverage says what is known of the window besides its alerts.
-type Coverage struct {
-	// Evidence is the level that was reached.
-	Evidence Evidence `json:"evidence"`
-	// Malformed counts the messages that could not be read and may tell of the
-	// window: too many rather than too few.
-	Malformed uint64 `json:"malformed"`
-	// Unattributed counts the alerts at the question's severity or above, in
-	// the window, that could belong to its scope: of an unknown namespace.
-	Unattributed uint64 `json:"unattributed"`
-	// WithoutPod counts the alerts of the namespace that name no pod. It is 0
-	// when the question does not ask for pods.
-	WithoutPod uint64 `json:"without_pod"`
-	// Floor is the event time below which alerts are not kept any more. It is
-	// left out when nothing was ever thrown away.
-	Floor time.Time `json:"floor,omitzero"`
 }
 
 // Window is the span [Start, End) of event time that a verdict or a list is

@@ -13,7 +13,11 @@ import (
 	"github.com/falcogate/falcogate/verifier/httpapi"
 )
 
-func (p *parts) startVerifier() {
+func (p *parts) startVerifier() error {
+	policy, err := p.o.policy.policy()
+	if err != nil {
+		return err
+	}
 	tail := verifier.NewTail(verifier.TailOptions{
 		Log:    p.log,
 		Limits: correlate.Limits{Retention: p.o.retention, MaxBytes: p.o.indexMaxBytes},
@@ -25,8 +29,10 @@ func (p *parts) startVerifier() {
 	}
 	p.service = verifier.NewService(verifier.ServiceOptions{
 		Log: p.log, Tail: tail, Subject: eventlog.VerdictSubject, Instance: instance, Logger: p.logger, Registerer: p.registry,
+		Policy: policy, Sensors: p.o.sensors,
 	})
 	p.background("tail", tail.Run)
+	return nil
 }
 
 // ready says what is missing for answers to be had.
@@ -62,7 +68,13 @@ func (p *parts) startAPI(ctx context.Context) error {
 			p.fail(err)
 		}
 	}()
-	p.lifecycle.onStop("readiness", time.Second, func(context.Context) error { p.api.Drain(); return nil })
+	p.lifecycle.onStop("readiness", time.Second, func(context.Context) error {
+		p.api.Drain()
+		if p.service != nil {
+			p.service.Release()
+		}
+		return nil
+	})
 	return nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +14,7 @@ func newCheckCommand(environ []string, streams stdio) *cobra.Command {
 	var (
 		server  serverOptions
 		q       httpapi.Query
+		policy  policyOptions
 		publish bool
 		quiet   bool
 	)
@@ -20,6 +22,10 @@ func newCheckCommand(environ []string, streams stdio) *cobra.Command {
 		Use:   "check -n NAMESPACE --since T",
 		Short: "Ask for a verdict; the exit code is the answer",
 		Long: `Ask whether Falco saw anything in a namespace since T.
+
+A pass needs proof that reaches behind the window's end, which comes with Falco's next
+metrics snapshots: the answer is held for --wait at most until it is there, and comes at
+once when there is an alert, or when no proof can come any more.
 
 Exit codes: 0 pass, 1 fail, 2 inconclusive or the server can't be asked, 3 wrong usage.`,
 		Example: `  falcogate check -n shadow-checkout --since 10m
@@ -39,9 +45,13 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or the server can't be asked, 3 wrong
 			if err := checkScope(cmd, q); err != nil {
 				return err
 			}
-			if _, err := verifier.ParseEvidence(q.Evidence); q.Evidence != "" && err != nil {
-				return usagef("--evidence: %w", err)
+			if err := policy.into(&q); err != nil {
+				return err
 			}
+			if q.AsOf > 0 && !cmd.Flags().Changed("wait") {
+				q.Wait = 0 // such an answer does not change
+			}
+			server.timeout += q.Wait
 			client, closeIdle, err := server.client()
 			if err != nil {
 				return err
@@ -64,7 +74,9 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or the server can't be asked, 3 wrong
 	flags := cmd.Flags()
 	server.register(flags)
 	registerScope(flags, &q)
-	flags.StringVar(&q.Evidence, "evidence", "", "least `evidence` that a pass needs: accounted, heard, none (default accounted)")
+	policy.register(flags, true)
+	durationFlag(flags, &q.Wait, "wait", 30*time.Second, "how long to wait while the answer is pending; 0 asks once")
+	flags.Uint64Var(&q.AsOf, "as-of", 0, "answer as of this `position` of the event log; 0 is its end")
 	flags.BoolVar(&publish, "publish", false, "publish the verdict to NATS before answering")
 	flags.BoolVarP(&quiet, "quiet", "q", false, "write nothing; the exit code is the answer")
 	return cmd

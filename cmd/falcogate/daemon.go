@@ -51,7 +51,9 @@ func serve(ctx context.Context, o *serveOptions, logger *slog.Logger) (err error
 		return err
 	}
 	if o.only != onlyConsumer {
-		p.startVerifier()
+		if err := p.startVerifier(); err != nil {
+			return err
+		}
 	}
 	addresses := []any{}
 	if o.only != onlyVerifier {

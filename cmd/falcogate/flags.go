@@ -74,3 +74,12 @@ func (c *choiceValue) Set(s string) error {
 
 func (c *choiceValue) Type() string   { return "word" }
 func (c *choiceValue) String() string { return *c.p }
+
+// setDefault gives a flag another default than it was registered with.
+func setDefault(flags *pflag.FlagSet, name, value string) {
+	f := flags.Lookup(name)
+	if err := f.Value.Set(value); err != nil {
+		panic(fmt.Sprintf("default of --%s: %v", name, err)) // a defect of the program
+	}
+	f.DefValue = f.Value.String()
+}

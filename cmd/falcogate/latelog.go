@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/falcogate/falcogate/consumer"
 	"github.com/falcogate/falcogate/correlate"
@@ -66,9 +65,9 @@ func (l *lateLog) Tail(ctx context.Context, from uint64, fn func([]*correlate.Re
 }
 
 // Bounds does not wait: its callers bound how long they are willing to.
-func (l *lateLog) Bounds(ctx context.Context) (first, last uint64, firstTime time.Time, err error) {
+func (l *lateLog) Bounds(ctx context.Context) (correlate.Bounds, error) {
 	if err := l.health(); errors.Is(err, errLogAway) {
-		return 0, 0, time.Time{}, err
+		return correlate.Bounds{}, err
 	}
 	return l.log.Bounds(ctx)
 }
@@ -87,6 +86,14 @@ func (l *lateLog) PublishVerdict(ctx context.Context, subject, id string, header
 		return 0, false, err
 	}
 	return log.PublishVerdict(ctx, subject, id, header, data)
+}
+
+func (l *lateLog) FindVerdict(ctx context.Context, id string) ([]byte, bool, error) {
+	log, err := l.wait(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	return log.FindVerdict(ctx, id)
 }
 
 // NewLane opens a lane that waits for the log with its first record.

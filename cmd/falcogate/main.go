@@ -111,7 +111,9 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or an error, 3 wrong usage.`,
 		newCheckCommand(environ, streams),
 		newAlertsCommand(environ, streams),
 		newSensorsCommand(environ, streams),
+		newExplainCommand(environ, streams),
 		newReplayCommand(environ, streams),
+		newDoctorCommand(environ, streams),
 		newVersionCommand(streams),
 	)
 	return root

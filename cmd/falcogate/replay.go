@@ -32,9 +32,15 @@ gzip, or protojson of its gRPC output. FILE is - for standard input.
 
 --grpc serves Falco's outputs service and waits for a subscriber; --http sends one
 POST after the other as Falco's http_output does. --rebase shifts all times so that
-a paced replay starts now and an unpaced one ends now.`,
+a paced replay starts now and an unpaced one ends now.
+
+--second-reader-takes gives alerts, by their number from 1 on, to another client of
+the same gRPC output: Falco gives each alert to one client only, so whoever is
+connected never sees them. --hostname plays the recording under another sensor's
+name, so that one recording can play several sensors.`,
 		Example: `  falcogate replay incident.jsonl.gz --http http://127.0.0.1:2801/ --rebase --as-fast-as-possible
-  falcogate replay incident.jsonl --grpc unix:///tmp/falco.sock --as-fast-as-possible`,
+  falcogate replay incident.jsonl --grpc unix:///tmp/falco.sock --as-fast-as-possible
+  falcogate replay incident.jsonl --grpc unix:///tmp/falco.sock --second-reader-takes 3,7 --hostname node-b`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := configure(cmd, environ, ""); err != nil {
@@ -48,6 +54,9 @@ a paced replay starts now and an unpaced one ends now.`,
 			}
 			if o.play.Speed <= 0 {
 				return usagef("--speed is %v, want more than 0", o.play.Speed)
+			}
+			if err := o.checkDivision(cmd.Flags().Changed("hostname")); err != nil {
+				return err
 			}
 			if o.play.Rebase && o.play.Speed > 1 {
 				fmt.Fprintln(streams.err, "note: with --rebase and --speed above 1, times run ahead of the clock; a verdict counts an alert once its time has come")
@@ -65,8 +74,29 @@ a paced replay starts now and an unpaced one ends now.`,
 	flags.Float64Var(&o.play.Speed, "speed", 1, "how many times faster than it was")
 	flags.BoolVar(&o.play.AsFastAsPossible, "as-fast-as-possible", false, "don't wait between messages")
 	flags.BoolVar(&o.play.Rebase, "rebase", false, "shift all times to now")
+	flags.IntSliceVar(&o.play.SecondReaderTakes, "second-reader-takes", nil, "with --grpc, give the alerts of these `numbers` to another client")
+	flags.StringVar(&o.play.Hostname, "hostname", "", "play it as the sensor of this `name`")
 	choiceFlag(flags, &o.output, "output", "o", "text", []string{"text", "json"}, "how to write the summary")
 	return cmd
+}
+
+// checkDivision refuses flags about second readers and names that can't be right.
+func (o *replayOptions) checkDivision(renamed bool) error {
+	if len(o.play.SecondReaderTakes) > 0 && o.grpc == "" {
+		return usagef("--second-reader-takes needs --grpc: only Falco's gRPC output gives an alert to one client alone")
+	}
+	for _, n := range o.play.SecondReaderTakes {
+		if n < 1 {
+			return usagef("--second-reader-takes is %d, want the numbers of alerts, from 1 on", n)
+		}
+	}
+	if !renamed {
+		return nil
+	}
+	if err := replay.CheckHostname(o.play.Hostname); err != nil {
+		return usagef("--hostname: %w", err)
+	}
+	return nil
 }
 
 func (o *replayOptions) run(ctx context.Context, file string, streams stdio) error {
@@ -89,8 +119,8 @@ func (o *replayOptions) run(ctx context.Context, file string, streams stdio) err
 		o.play.Progress = progress(streams.err)
 	}
 	summary, err := replay.Play(ctx, recording, o.play)
-	if err == nil {
-		err = target.finish(ctx)
+	if err == nil || errors.Is(err, replay.ErrFewAlerts) { // all was sent
+		err = errors.Join(err, target.finish(ctx))
 	}
 	err = errors.Join(err, target.close())
 	if o.play.Progress != nil {
@@ -110,7 +140,11 @@ func (o *replayOptions) report(out io.Writer, s replay.Summary) error {
 	if o.output == "json" {
 		return json.NewEncoder(out).Encode(s)
 	}
-	_, err := fmt.Fprintf(out, "sent %d messages, from %s to %s, times shifted by %s\n", s.Sent, when(s.First), when(s.Last), s.Shift)
+	taken := ""
+	if s.Taken > 0 {
+		taken = fmt.Sprintf(", %d more to the second reader", s.Taken)
+	}
+	_, err := fmt.Fprintf(out, "sent %d messages%s, from %s to %s, times shifted by %s\n", s.Sent, taken, when(s.First), when(s.Last), s.Shift)
 	return err
 }
 

@@ -50,6 +50,7 @@ func (o *replayOptions) serveGRPC() (replayTarget, error) {
 			return nil, errors.Join(err, server.Close())
 		}
 	}
+	o.play.SecondReader = secondReader{server}
 	return grpcTarget{server}, nil
 }
 
@@ -62,6 +63,14 @@ func (t grpcTarget) Send(ctx context.Context, m replay.Message) error {
 
 func (t grpcTarget) finish(ctx context.Context) error { return t.server.Drain(ctx) }
 func (t grpcTarget) close() error                     { return t.server.Close() }
+
+// secondReader is another client of the same Falco. It gets alerts alone, and
+// those are JSON.
+type secondReader struct{ server *falcogrpc.Server }
+
+func (r secondReader) Send(ctx context.Context, m replay.Message) error {
+	return r.server.SendToSecond(ctx, m.JSON)
+}
 
 // httpTarget plays Falco's HTTP output.
 type httpTarget struct {

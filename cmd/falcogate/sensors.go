@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -61,20 +63,36 @@ func (p printer) sensors(list *verifier.SensorList) error {
 	rows := make([][]string, len(list.Sensors))
 	for i, s := range list.Sensors {
 		interval := "-"
-		if s.SnapshotIntervalSeconds > 0 {
-			interval = strconv.FormatFloat(s.SnapshotIntervalSeconds, 'f', 1, 64) + "s"
+		if seconds := cmp.Or(s.UsualIntervalSeconds, s.SnapshotIntervalSeconds); seconds > 0 {
+			interval = strconv.FormatFloat(seconds, 'f', 1, 64) + "s"
 		}
 		rows[i] = []string{
-			oneLine(s.Hostname, 253), orDash(oneLine(s.Version, 40)), when(s.LastHeard), when(s.LastSnapshot), interval,
-			when(s.Started), strconv.FormatUint(s.Alerts, 10), number(s.MatchesTotal), number(s.QueueDrops), number(s.KernelDrops),
+			oneLine(s.Hostname, 253), orDash(oneLine(s.Version, 40)), when(latest(s.Started, s.Reloaded)), interval, when(s.LastSnapshot),
+			when(s.Watermark), strconv.FormatUint(s.Alerts, 10), number(s.MatchesTotal), offset(s.Offset), number(s.QueueDrops), number(s.KernelDrops),
 			strconv.FormatUint(s.Malformed, 10),
 		}
 	}
-	err := p.table("SENSOR\tFALCO\tLAST HEARD\tLAST SNAPSHOT\tINTERVAL\tSTARTED\tALERTS\tMATCHES\tQUEUE DROPS\tKERNEL DROPS\tMALFORMED", rows)
+	err := p.table("SENSOR\tFALCO\tRUN SINCE\tINTERVAL\tLAST SNAPSHOT\tPROVEN UNTIL\tALERTS\tRAISED\tOFFSET\tQUEUE DROPS\tKERNEL DROPS\tMALFORMED", rows)
 	if err == nil && list.Refused > 0 {
 		fmt.Fprintf(p.out, "%d messages came from further sensors than are kept\n", list.Refused)
 	}
 	return err
+}
+
+// latest is the later of two times.
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// offset writes o = R - M, or a dash when it is not known.
+func offset(o *int64) string {
+	if o == nil {
+		return "-"
+	}
+	return strconv.FormatInt(*o, 10)
 }
 
 func orDash(s string) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,6 +51,9 @@ type serveOptions struct {
 	retention      time.Duration
 	retentionBytes int64
 	indexMaxBytes  int64
+
+	policy  policyOptions
+	sensors []string
 }
 
 func (o *serveOptions) register(flags *pflag.FlagSet) {
@@ -91,6 +95,9 @@ func (o *serveOptions) register(flags *pflag.FlagSet) {
 	durationFlag(flags, &o.retention, "retention", 24*time.Hour, "how long alerts are kept")
 	bytesFlag(flags, &o.retentionBytes, "retention-bytes", 10<<30, "bound on the event log on disk")
 	bytesFlag(flags, &o.indexMaxBytes, "index-max-bytes", 1<<30, "bound on the index in memory")
+
+	o.policy.register(flags, false)
+	flags.StringArrayVar(&o.sensors, "sensor", nil, "`hostname` of a Falco that must prove silence; repeatable; none means all that are heard")
 }
 
 // check finds settings that contradict each other.
@@ -110,6 +117,12 @@ func (o *serveOptions) check() error {
 		return usagef("--retention is %s, want a minute or more", o.retention)
 	case o.falcoInterval < time.Millisecond:
 		return usagef("--falco-interval is %s, want 1ms or more", o.falcoInterval)
+	}
+	if _, err := o.policy.policy(); err != nil {
+		return err
+	}
+	if slices.Contains(o.sensors, "") {
+		return usagef("--sensor is empty: give a hostname or leave it out")
 	}
 	for name, files := range map[string]tlsFiles{"ingest-tls": o.ingestTLS, "falco": o.falcoTLS, "nats": o.natsTLS} {
 		if (files.cert == "") != (files.key == "") {

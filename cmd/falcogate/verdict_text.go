@@ -27,10 +27,11 @@ func (p printer) verdict(v *verifier.Verdict) error {
 	colours := map[verifier.Outcome]string{verifier.Pass: "1;32", verifier.Fail: "1;31", verifier.Inconclusive: "1;33"}
 	fmt.Fprintf(p.out, "%s  %s\n", p.paint(colours[v.Verdict], strings.ToUpper(v.Verdict.String())), oneLine(scopeOf(v), 400))
 	for _, r := range v.Reasons {
-		fmt.Fprintf(p.out, "  %-17s %s\n", r.Reason, oneLine(r.Message, 1000))
+		fmt.Fprintf(p.out, "  %-17s %s\n", reasonLabel(r), oneLine(r.Message, 1000))
 	}
 	fmt.Fprintf(p.out, "  %-17s %s to %s (%s)\n", "window", when(v.Window.Start), when(v.Window.End), v.Window.End.Sub(v.Window.Start))
 	fmt.Fprintf(p.out, "  %-17s asked for %s, have %s; log position %d\n", "evidence", v.Evidence, v.Coverage.Evidence, v.AsOf)
+	fmt.Fprintf(p.out, "  %-17s %s\n", "sensors", oneLine(sensorsOf(&v.Coverage), 400))
 	if v.HostAlerts > 0 {
 		fmt.Fprintf(p.out, "  %-17s %d at %s or above on the hosts themselves; see them with falcogate alerts --scope host\n", "host alerts", v.HostAlerts, v.Severity)
 	}
@@ -46,6 +47,32 @@ func (p printer) verdict(v *verifier.Verdict) error {
 		fmt.Fprintf(p.out, "… the newest %d of %d; --limit shows more\n", len(v.Alerts), v.AlertCount)
 	}
 	return nil
+}
+
+// reasonLabel is a reason's code, with its figure where it has one.
+func reasonLabel(r verifier.Reason) string {
+	if r.Count == 0 {
+		return string(r.Reason)
+	}
+	return fmt.Sprintf("%s: %d", r.Reason, r.Count)
+}
+
+// sensorsOf says which sensors the verdict rests on.
+func sensorsOf(c *verifier.Coverage) string {
+	text := fmt.Sprintf("%d of %d account for every alert", c.Accounted, c.SensorCount)
+	if c.SensorCount == 0 {
+		text = "none was heard"
+	}
+	if len(c.Sensors) > 0 {
+		text += ": " + strings.Join(c.Sensors, ", ")
+		if c.SensorCount > len(c.Sensors) {
+			text += ", …"
+		}
+	}
+	if c.Assumed {
+		text += " (assumed: all that were heard; see serve --sensor)"
+	}
+	return text
 }
 
 // scopeOf says what was asked about.

@@ -2,17 +2,25 @@ package falcogrpc
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
 // queue is Falco's queue of responses: one for all subscribers, in order, each
-// response to whoever takes it first.
+// response to whoever takes it first, but for those that are kept for the second
+// reader.
 type queue struct {
 	mu     sync.Mutex
-	items  [][]byte
+	items  []queued
 	taken  int           // taken and not delivered yet
 	moved  chan struct{} // closed, and replaced, whenever something changes
 	closed bool
+}
+
+// queued is a response in the queue.
+type queued struct {
+	response []byte
+	second   bool // the second reader takes it, and nobody else
 }
 
 func newQueue() *queue { return &queue{moved: make(chan struct{})} }
@@ -28,7 +36,7 @@ func (q *queue) change(f func()) {
 
 // push adds a response, waiting while there are more than most, unless that is
 // zero.
-func (q *queue) push(ctx context.Context, item []byte, most int) error {
+func (q *queue) push(ctx context.Context, item queued, most int) error {
 	err := q.wait(ctx, func() bool { return most == 0 || len(q.items) < most })
 	if err == nil {
 		q.change(func() { q.items = append(q.items, item) })
@@ -36,18 +44,24 @@ func (q *queue) push(ctx context.Context, item []byte, most int) error {
 	return err
 }
 
-// take returns the oldest response, if there is one. Whoever takes it says so
-// when it is delivered.
-func (q *queue) take() (item []byte, ok bool) {
+// take returns the oldest response that the second reader, or anybody else, may
+// have, if there is one. Whoever takes it says so when it is delivered.
+func (q *queue) take(second bool) (response []byte, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.items) == 0 || q.closed {
+	i := slices.IndexFunc(q.items, func(item queued) bool { return item.second == second })
+	if i < 0 || q.closed {
 		return nil, false
 	}
-	item, q.items[0] = q.items[0], nil
-	q.items = q.items[1:]
+	response = q.items[i].response
+	if i == 0 { // nearly always, and without moving what is behind it
+		q.items[0] = queued{}
+		q.items = q.items[1:]
+	} else {
+		q.items = slices.Delete(q.items, i, i+1)
+	}
 	q.taken++
-	return item, true
+	return response, true
 }
 
 // delivered ends what take began.

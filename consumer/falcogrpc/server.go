@@ -48,6 +48,7 @@ type Server struct {
 	version  string
 	address  net.Addr
 	grpc     *grpc.Server
+	second   chan *secondReader // holds one, nil before it is needed; empty while it is used, and after Close
 	closing  chan struct{}
 	once     sync.Once
 	served   chan struct{} // closed when Serve has returned
@@ -69,9 +70,11 @@ func NewServer(o ServerOptions) (*Server, error) {
 		version:  o.Version,
 		address:  listener.Addr(),
 		grpc:     grpc.NewServer(append(creds, grpc.ForceServerCodecV2(codec{}))...),
+		second:   make(chan *secondReader, 1),
 		closing:  make(chan struct{}),
 		served:   make(chan struct{}),
 	}
+	s.second <- nil
 	outputs.RegisterServiceServer(s.grpc, s)
 	version.RegisterServiceServer(s.grpc, versionService{s: s})
 	go func() {
@@ -89,15 +92,24 @@ func (s *Server) Addr() net.Addr { return s.address }
 // would send. It blocks while the queue is full, until ctx ends. The error may
 // be a *consumer.MalformedError.
 func (s *Server) Send(ctx context.Context, line []byte) error {
-	r, err := responseOf(line)
+	b, err := encode(line)
 	if err != nil {
 		return err
 	}
+	return s.queue.push(ctx, queued{response: b}, s.capacity)
+}
+
+// encode makes a line the response that is sent.
+func encode(line []byte) ([]byte, error) {
+	r, err := responseOf(line)
+	if err != nil {
+		return nil, err
+	}
 	b, err := proto.Marshal(r)
 	if err != nil {
-		return fmt.Errorf("encode a response: %w", err)
+		return nil, fmt.Errorf("encode a response: %w", err)
 	}
-	return s.queue.push(ctx, b, s.capacity)
+	return b, nil
 }
 
 // Drain waits until all that was queued has been taken by subscribers and
@@ -112,6 +124,9 @@ func (s *Server) Close() error {
 	s.once.Do(func() {
 		s.queue.close()
 		close(s.closing)
+		if r := <-s.second; r != nil {
+			r.close()
+		}
 		force := time.AfterFunc(closeTimeout, s.grpc.Stop)
 		s.grpc.GracefulStop()
 		force.Stop()
@@ -149,7 +164,7 @@ func (s *Server) Sub(stream outputs.Service_SubServer) error {
 		case <-s.closing:
 			return nil
 		}
-		if err := s.sendAll(stream); err != nil {
+		if err := s.sendAll(stream, false); err != nil {
 			return err
 		}
 	}
@@ -157,14 +172,14 @@ func (s *Server) Sub(stream outputs.Service_SubServer) error {
 
 // Get sends all that is queued and ends. It is for gRPC.
 func (s *Server) Get(_ *outputs.Request, stream outputs.Service_GetServer) error {
-	return s.sendAll(stream)
+	return s.sendAll(stream, false)
 }
 
-// sendAll empties the queue into a stream. What was taken and can't be sent is
-// lost, as in Falco.
-func (s *Server) sendAll(stream grpc.ServerStream) error {
+// sendAll empties the queue of what the second reader, or anybody else, may have
+// into a stream. What was taken and can't be sent is lost, as in Falco.
+func (s *Server) sendAll(stream grpc.ServerStream, second bool) error {
 	for {
-		item, ok := s.queue.take()
+		item, ok := s.queue.take(second)
 		if !ok {
 			return nil
 		}

@@ -3,7 +3,8 @@
 //
 // It owns what a recording looks like (JSON lines as Falco writes them, gRPC and
 // HTTP recordings, text lines), the moving of all times of a message by one
-// distance (Shift), and the timing of a replay (Play). It knows no protocol: a
+// distance (Shift), another name for its sensor (Rename), and a replay's timing and
+// its division between two readers of one output (Play). It knows no protocol: a
 // Sink sends, and the caller brings one, made of falcogrpc.Server or
 // falcohttp.Poster.
 //

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -29,6 +30,15 @@ type Sink interface {
 type Options struct {
 	// Sink gets the messages, one at a time; required.
 	Sink Sink
+	// SecondReader gets the alerts whose numbers, from 1 on, are in
+	// SecondReaderTakes; Sink does not get those. It is the other client of the
+	// same output: Falco's gRPC output gives each message to one client only.
+	// Falco's messages about itself have no numbers.
+	SecondReader      Sink
+	SecondReaderTakes []int
+	// Hostname, if not empty, is the name under which the messages' sensor
+	// goes, instead of the recorded one. See Rename.
+	Hostname string
 	// Speed is how many times faster than in the recording; zero means 1.
 	Speed float64
 	// AsFastAsPossible sends without any wait; Speed is not used.
@@ -37,8 +47,8 @@ type Options struct {
 	// message's time is when the replay starts; without, so that the latest
 	// message's time is. At a Speed above 1 the times run ahead of the clock.
 	Rebase bool
-	// Progress, if not nil, is called after each message that was sent, with
-	// their number so far and its time as sent. It must be quick.
+	// Progress, if not nil, is called after each message that was sent or taken,
+	// with their number so far and its time as sent. It must be quick.
 	Progress func(sent int, t time.Time)
 }
 
@@ -49,18 +59,17 @@ type Options struct {
 //
 // It blocks until the last message is sent, ctx ends, or something fails: a line
 // that can't be read, a time that can't be shifted, the sink. The summary
-// counts what was sent until then.
+// counts what was sent until then. When all was sent, and the second reader was to
+// take an alert beyond the last one, the error wraps ErrFewAlerts.
 func Play(ctx context.Context, src Source, o Options) (Summary, error) {
 	var s Summary
 	if o.Speed == 0 {
 		o.Speed = 1
 	}
-	switch {
-	case o.Sink == nil:
-		return s, errors.New("replay: no sink to send to")
-	case o.Speed < 0 || math.IsNaN(o.Speed) || math.IsInf(o.Speed, 0):
-		return s, fmt.Errorf("replay: want a speed above 0, have %v", o.Speed)
+	if err := o.check(); err != nil {
+		return s, fmt.Errorf("replay: %w", err)
 	}
+	second := division{takes: o.SecondReaderTakes}
 	p := pace{start: time.Now(), speed: o.Speed}
 	if o.Rebase && o.AsFastAsPossible {
 		_, last, err := src.Span(ctx)
@@ -90,19 +99,52 @@ func Play(ctx context.Context, src Source, o Options) (Summary, error) {
 		if err != nil {
 			return s, err
 		}
-		shifted, err := Shift(m, s.Shift)
+		m, err := o.change(m, s.Shift)
 		if err != nil {
 			return s, fmt.Errorf("message of line %d: %w", m.Line, err)
 		}
-		if err := o.Sink.Send(ctx, shifted); err != nil {
+		sink, taken := o.Sink, second.takesNext(m)
+		if taken {
+			sink = o.SecondReader
+		}
+		if err := sink.Send(ctx, m); err != nil {
 			return s, fmt.Errorf("message of line %d: send: %w", m.Line, err)
 		}
-		s.add(shifted.Time)
+		s.add(m.Time, taken)
 		if o.Progress != nil {
-			o.Progress(s.Sent, shifted.Time)
+			o.Progress(s.Sent+s.Taken, m.Time)
 		}
 	}
-	return s, nil
+	return s, second.end()
+}
+
+// check refuses what Play can't do.
+func (o *Options) check() error {
+	switch {
+	case o.Sink == nil:
+		return errors.New("no sink to send to")
+	case o.Speed < 0 || math.IsNaN(o.Speed) || math.IsInf(o.Speed, 0):
+		return fmt.Errorf("want a speed above 0, have %v", o.Speed)
+	case len(o.SecondReaderTakes) > 0 && o.SecondReader == nil:
+		return errors.New("no second reader to take alerts")
+	case len(o.SecondReaderTakes) > 0 && slices.Min(o.SecondReaderTakes) < 1:
+		return fmt.Errorf("want the numbers of alerts, from 1 on, have %d", slices.Min(o.SecondReaderTakes))
+	case o.Hostname == "":
+		return nil
+	}
+	return CheckHostname(o.Hostname)
+}
+
+// change makes a recorded message the one that is sent.
+func (o *Options) change(m Message, d time.Duration) (Message, error) {
+	changed, err := Shift(m, d)
+	if err == nil && o.Hostname != "" {
+		changed, err = Rename(changed, o.Hostname)
+	}
+	if err != nil {
+		return m, err
+	}
+	return changed, nil
 }
 
 // pace tells when a message is due.

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -204,6 +205,8 @@ func TestPlayEnds(t *testing.T) {
 func TestPlayRefusesOptions(t *testing.T) {
 	for _, o := range []Options{
 		{}, {Sink: &played{}, Speed: -1}, {Sink: &played{}, Speed: math.NaN()}, {Sink: &played{}, Speed: math.Inf(1)},
+		{Sink: &played{}, SecondReaderTakes: []int{1}}, {Sink: &played{}, SecondReader: &played{}, SecondReaderTakes: []int{1, 0}},
+		{Sink: &played{}, Hostname: strings.Repeat("x", 254)},
 	} {
 		_, err := Play(t.Context(), messages{}, o)
 		require.ErrorContains(t, err, "replay: ")
@@ -282,6 +285,9 @@ func TestSummaryJSON(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, `{"sent":0,"shift_ns":0,"first":null,"last":null}`, string(b))
 	when := time.Date(2026, 11, 23, 7, 26, 43, 5000, time.FixedZone("CET", 3600))
+	b, err = json.Marshal(Summary{Sent: 1, Taken: 2})
+	require.NoError(t, err)
+	require.Equal(t, `{"sent":1,"taken":2,"shift_ns":0,"first":null,"last":null}`, string(b))
 	b, err = json.Marshal(Summary{Sent: 2, Shift: -time.Second, First: when, Last: when.Add(time.Nanosecond)})
 	require.NoError(t, err)
 	//nolint:testifylint // scripts may compare the bytes

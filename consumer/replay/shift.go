@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"strconv"
@@ -50,30 +49,10 @@ func Shift(m Message, d time.Duration) (Message, error) {
 	return m, nil
 }
 
-// shift is one message being moved from one time to another. Edits are noted
-// by their places in src, in order, and made all at once.
+// shift is one message being moved from one time to another.
 type shift struct {
 	from, to time.Time
-	src      []byte
-	out      []byte
-	done     int // bytes of src that are in out
-}
-
-// replace puts text in place of src[start:end].
-func (s *shift) replace(start, end int, text []byte) {
-	if s.out == nil {
-		s.out = make([]byte, 0, len(s.src)+16)
-	}
-	s.out = append(append(s.out, s.src[s.done:start]...), text...)
-	s.done = end
-}
-
-// dst is src with the edits made.
-func (s *shift) dst() []byte {
-	if s.out == nil {
-		return bytes.Clone(s.src)
-	}
-	return append(s.out, s.src[s.done:]...)
+	edits
 }
 
 // object moves the times of one of Falco's JSON lines.

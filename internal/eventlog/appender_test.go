@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -67,6 +68,7 @@ func TestKilled(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			acknowledged := map[correlate.ID]bool{}
+			var made time.Time
 			from := 0
 			for life := range 4 {
 				c := startChild(t, "appender", nil, "EVENTLOG_TEST_DIR="+dir, "EVENTLOG_TEST_SYNC="+sync, fmt.Sprintf("EVENTLOG_TEST_FROM=%d", from))
@@ -92,6 +94,10 @@ func TestKilled(t *testing.T) {
 
 				l := open(t, eventlog.Options{DataDir: dir, Logger: quiet})
 				stored := readAll(t, l, 0)
+				bounds, err := l.Bounds(testContext(t))
+				require.NoError(t, err)
+				require.True(t, life == 0 || made.Equal(bounds.Created), "it is still the same log")
+				made = bounds.Created
 				closeLog(t, l)
 				count := map[correlate.ID]int{}
 				var lane []*correlate.Record

@@ -1,6 +1,10 @@
 package eventlog
 
-import "context"
+import (
+	"context"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
 
 // StoreRaw puts bytes into the log that EncodeRecord would not write.
 func (l *Log) StoreRaw(ctx context.Context, subject, id string, data []byte) error {
@@ -12,6 +16,16 @@ func (l *Log) CutConnection() {
 	if s := l.conn.get().session; s != nil {
 		s.nc.Close()
 	}
+}
+
+// JetStream does to the streams what their operator can do, as long as the
+// current connection stands.
+func (l *Log) JetStream(ctx context.Context) (jetstream.JetStream, error) {
+	s, err := l.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return jetstream.New(s.nc)
 }
 
 // AckTimeout is how long an acknowledgement is waited for.

@@ -15,21 +15,34 @@ import (
 // feedHeartbeat is how often an idle consumer shows that it is there.
 const feedHeartbeat = 5 * time.Second
 
-// feed reads the log stream on one session through an ephemeral push consumer.
+// extract is what a feed reads.
+type extract struct {
+	stream      jetstream.Stream
+	name        string // begins the consumer's name
+	from        uint64 // the position to begin at, or the first behind it that is kept
+	headersOnly bool   // without the data
+}
+
+// feed reads a stream on one session through an ephemeral push consumer.
 // The server pushes as far as flow control lets it, and flow control is answered
 // only when what came before it has been delivered: so what is buffered here
 // stays below the server's window of 32 MB, however slow the reader is.
 type feed struct {
-	s    *session
-	sub  *nats.Subscription
-	name string
-	wake chan struct{}
+	s      *session
+	stream jetstream.Stream
+	sub    *nats.Subscription
+	name   string
+	wake   chan struct{}
+	// held is how many messages the stream had for it when it began, as far as
+	// the server that it reads from knew.
+	held uint64
 
 	// The reader's.
 	sequence uint64    // the consumer's count at the item taken last
 	beat     time.Time // when something came last
 	answers  []string  // flow control to answer once the last batch is delivered
 	failed   error     // what came behind the last batch
+	idle     bool      // the last batch ended with a sign of life, with nothing to send
 
 	mu    sync.Mutex
 	items []item // received, not taken
@@ -42,9 +55,9 @@ var (
 	errFeedLost   = errors.New("the consumer is gone")
 )
 
-// newFeed begins to read at a position, or the first one behind it that is kept.
-func newFeed(ctx context.Context, s *session, position uint64) (*feed, error) {
-	f := &feed{s: s, wake: make(chan struct{}, 1), name: "tail-" + nuid.Next(), beat: time.Now()}
+// newFeed begins to read.
+func newFeed(ctx context.Context, s *session, x extract) (*feed, error) {
+	f := &feed{s: s, stream: x.stream, wake: make(chan struct{}, 1), name: x.name + "-" + nuid.Next(), beat: time.Now()}
 	inbox := nats.NewInbox()
 	var err error
 	if f.sub, err = s.nc.Subscribe(inbox, f.receive); err != nil {
@@ -54,13 +67,14 @@ func newFeed(ctx context.Context, s *session, position uint64) (*feed, error) {
 	if err := f.sub.SetPendingLimits(-1, -1); err != nil {
 		return nil, err
 	}
-	_, err = s.log.CreatePushConsumer(ctx, jetstream.ConsumerConfig{
+	consumer, err := x.stream.CreatePushConsumer(ctx, jetstream.ConsumerConfig{
 		Name:              f.name,
 		DeliverSubject:    inbox,
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:       position,
+		OptStartSeq:       x.from,
 		AckPolicy:         jetstream.AckNonePolicy,
 		MaxDeliver:        1,
+		HeadersOnly:       x.headersOnly,
 		FlowControl:       true,
 		IdleHeartbeat:     feedHeartbeat,
 		InactiveThreshold: time.Minute,
@@ -71,6 +85,8 @@ func newFeed(ctx context.Context, s *session, position uint64) (*feed, error) {
 		_ = f.sub.Unsubscribe() // fails only when the connection is gone
 		return nil, fmt.Errorf("creating a consumer: %w", err)
 	}
+	info := consumer.CachedInfo()
+	f.held = info.Delivered.Consumer + info.NumPending
 	return f, nil
 }
 
@@ -83,7 +99,7 @@ func (f *feed) stop(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	_ = f.s.log.DeleteConsumer(ctx, f.name)
+	_ = f.stream.DeleteConsumer(ctx, f.name)
 }
 
 // receive queues one message.
@@ -144,6 +160,7 @@ func (f *feed) await(ctx context.Context) error {
 func (f *feed) check() []item {
 	records := f.spare[:0]
 	for _, it := range f.spare {
+		f.idle = false
 		switch {
 		case it.position != 0 && it.sequence == f.sequence+1:
 			f.sequence++
@@ -154,6 +171,8 @@ func (f *feed) check() []item {
 			f.failed = errFeedLost
 		case it.reply != "":
 			f.answers = append(f.answers, it.reply)
+		default:
+			f.idle = true
 		}
 		if f.failed != nil {
 			break

@@ -14,6 +14,7 @@ type item struct {
 	position uint64
 	logged   time.Time
 	subject  string
+	header   nats.Header
 	data     []byte
 
 	sequence uint64 // in the consumer's own count; of a heartbeat, the last one sent
@@ -24,7 +25,7 @@ type item struct {
 // itemOf reads a message as a push consumer delivers it.
 func itemOf(m *nats.Msg) item {
 	if position, sequence, logged, ok := parseAckReply(m.Reply); ok {
-		return item{position: position, sequence: sequence, logged: logged, subject: m.Subject, data: m.Data}
+		return item{position: position, sequence: sequence, logged: logged, subject: m.Subject, header: m.Header, data: m.Data}
 	}
 	switch m.Header.Get("Status") {
 	case "100":

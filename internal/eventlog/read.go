@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/falcogate/falcogate/correlate"
@@ -17,24 +18,24 @@ import (
 // readers is how many records ReadMany asks for at a time.
 const readers = 16
 
-// Bounds are the first and the last position that are kept and when the first was
-// logged. In a log that holds nothing first is last+1 and firstTime is zero; in
-// one that never held anything first is 1 and last is 0. An outage is waited out
-// until ctx ends.
-func (l *Log) Bounds(ctx context.Context) (first, last uint64, firstTime time.Time, err error) {
-	err = l.ask(ctx, func(s *session) error {
+// Bounds are where the log begins and ends, and when its stream was made: whoever
+// deletes the stream and makes it again, or loses the data directory, has another
+// log. An outage is waited out until ctx ends.
+func (l *Log) Bounds(ctx context.Context) (correlate.Bounds, error) {
+	var b correlate.Bounds
+	err := l.ask(ctx, func(s *session) error {
 		info, err := s.log.Info(ctx)
 		if err != nil {
 			return err
 		}
 		st := &info.State
-		first, last, firstTime = st.FirstSeq, st.LastSeq, st.FirstTime
+		b = correlate.Bounds{First: st.FirstSeq, Last: st.LastSeq, FirstTime: st.FirstTime, Created: info.Created}
 		if st.Msgs == 0 {
-			first, firstTime = last+1, time.Time{}
+			b.First, b.FirstTime = b.Last+1, time.Time{}
 		}
 		return nil
 	})
-	return first, last, firstTime, err
+	return b, err
 }
 
 // Read returns the record at a position. The error wraps ErrNotRetained when the
@@ -45,12 +46,8 @@ func (l *Log) Read(ctx context.Context, position uint64) (*correlate.Record, err
 		return nil, fmt.Errorf("%w: positions begin at 1", ErrNotRetained)
 	}
 	var m *jetstream.RawStreamMsg
-	err := l.ask(ctx, func(s *session) error {
-		var err error
-		if m, err = s.log.GetMsg(ctx, position); errors.Is(err, jetstream.ErrMsgNotFound) {
-			// Any replica answers that, also one that is behind.
-			m, err = s.getFromLeader(ctx, position)
-		}
+	err := l.ask(ctx, func(s *session) (err error) {
+		m, err = s.get(ctx, s.log, position)
 		return err
 	})
 	switch {
@@ -99,19 +96,40 @@ func (l *Log) ReadMany(ctx context.Context, positions []uint64) ([]*correlate.Re
 	return records, nil
 }
 
-// getFromLeader reads a message from the stream's leader.
-func (s *session) getFromLeader(ctx context.Context, position uint64) (*jetstream.RawStreamMsg, error) {
+// get reads the message at a position. The error is ErrMsgNotFound when the
+// stream does not hold it.
+func (s *session) get(ctx context.Context, stream jetstream.Stream, position uint64) (*jetstream.RawStreamMsg, error) {
+	m, err := stream.GetMsg(ctx, position)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		// Any replica answers that, also one that is behind.
+		m, err = s.fromLeader(ctx, stream, fmt.Appendf(nil, `{"seq":%d}`, position))
+	}
+	return m, err
+}
+
+// nextFromLeader reads the message at a position, or the first one behind it, from
+// the stream's leader. The error is ErrMsgNotFound when there is none.
+func (s *session) nextFromLeader(ctx context.Context, stream jetstream.Stream, position uint64) (*jetstream.RawStreamMsg, error) {
+	return s.fromLeader(ctx, stream, fmt.Appendf(nil, `{"seq":%d,"next_by_subj":">"}`, position))
+}
+
+// fromLeader reads the message that a request asks for from the stream's leader,
+// which alone knows for sure what the stream does not hold.
+func (s *session) fromLeader(ctx context.Context, stream jetstream.Stream, request []byte) (*jetstream.RawStreamMsg, error) {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	m, err := s.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+LogStream, fmt.Appendf(nil, `{"seq":%d}`, position))
+	name := stream.CachedInfo().Config.Name
+	m, err := s.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+name, request)
 	if err != nil {
 		return nil, err
 	}
 	var answer struct {
 		Error   *jetstream.APIError `json:"error"`
 		Message *struct {
-			Data []byte    `json:"data"`
-			Time time.Time `json:"time"`
+			Sequence uint64    `json:"seq"`
+			Header   []byte    `json:"hdrs"`
+			Data     []byte    `json:"data"`
+			Time     time.Time `json:"time"`
 		} `json:"message"`
 	}
 	switch err := json.Unmarshal(m.Data, &answer); {
@@ -124,7 +142,13 @@ func (s *session) getFromLeader(ctx context.Context, position uint64) (*jetstrea
 	case answer.Message == nil:
 		return nil, errors.New("the server's answer has neither a message nor an error")
 	}
-	return &jetstream.RawStreamMsg{Sequence: position, Data: answer.Message.Data, Time: answer.Message.Time}, nil
+	found := &jetstream.RawStreamMsg{Sequence: answer.Message.Sequence, Data: answer.Message.Data, Time: answer.Message.Time}
+	if len(answer.Message.Header) > 0 {
+		if found.Header, err = nats.DecodeHeadersMsg(answer.Message.Header); err != nil {
+			return nil, fmt.Errorf("the headers of message %d of stream %s: %w", found.Sequence, name, err)
+		}
+	}
+	return found, nil
 }
 
 // ask calls f until it works or says that there is no such message.

@@ -26,14 +26,15 @@ const (
 // property, since something new could slip in before what was lost with the old
 // one is published again. After its end there is a new session.
 type session struct {
-	nc      *nats.Conn
-	log     jetstream.Stream
-	acks    *acks
-	batches *batches       // nil unless records go through atomic batches
-	done    chan struct{}  // closed when the connection has ended
-	reason  error          // why, to be read after done
-	broken  atomic.Bool    // the server has to be started again
-	closed  sync.WaitGroup // goroutines that end with the session
+	nc       *nats.Conn
+	log      jetstream.Stream
+	verdicts jetstream.Stream
+	acks     *acks
+	batches  *batches       // nil unless records go through atomic batches
+	done     chan struct{}  // closed when the connection has ended
+	reason   error          // why, to be read after done
+	broken   atomic.Bool    // the server has to be started again
+	closed   sync.WaitGroup // goroutines that end with the session
 }
 
 // dial makes one try at a session: connects, and sees to the streams.
@@ -108,7 +109,7 @@ func (l *Log) setUp(ctx context.Context, s *session) error {
 	if s.log, err = ensureStream(ctx, js, logConfig(&l.opts), &l.opts); err != nil {
 		return err
 	}
-	if _, err := ensureStream(ctx, js, verdictConfig(&l.opts), &l.opts); err != nil {
+	if s.verdicts, err = ensureStream(ctx, js, verdictConfig(&l.opts), &l.opts); err != nil {
 		return err
 	}
 	s.acks, err = newAcks(s.nc)

@@ -35,7 +35,12 @@ var suite = map[string]func(t *testing.T, fresh eventlog.Options){
 	"retention by age":           testRetentionAge,
 	"open again":                 testOpenAgain,
 	"connection cut":             testConnectionCut,
+	"which log it is":            testIdentity,
 	"verdicts":                   testVerdicts,
+	"find a verdict":             testFindVerdict,
+	"find one of many":           testFindOneOfMany,
+	"find one published twice":   testFindTwice,
+	"find an evicted verdict":    testFindEvicted,
 	"close":                      testClose,
 	"an error of the tail's own": testTailError,
 }
@@ -96,16 +101,16 @@ func oneOfEach() []*correlate.Record {
 func readAll(t *testing.T, l *eventlog.Log, from uint64) []*correlate.Record {
 	t.Helper()
 	ctx := testContext(t)
-	first, last, _, err := l.Bounds(ctx)
+	bounds, err := l.Bounds(ctx)
 	require.NoError(t, err)
-	if max(first, from) > last {
+	if max(bounds.First, from) > bounds.Last {
 		return nil
 	}
 	var all []*correlate.Record
 	err = l.Tail(ctx, from, func(batch []*correlate.Record) error {
 		require.NotEmpty(t, batch)
 		all = append(all, batch...)
-		if all[len(all)-1].Position >= last {
+		if all[len(all)-1].Position >= bounds.Last {
 			return errEnough
 		}
 		return nil
@@ -126,11 +131,9 @@ func testAppendTailRead(t *testing.T, fresh eventlog.Options) {
 	l := open(t, fresh)
 	require.True(t, l.Connected())
 	require.NoError(t, l.Health())
-	first, last, at, err := l.Bounds(ctx)
+	b, err := l.Bounds(ctx)
 	require.NoError(t, err)
-	require.EqualValues(t, 1, first)
-	require.EqualValues(t, 0, last)
-	require.Zero(t, at)
+	require.Equal(t, correlate.Bounds{First: 1, Last: 0, Created: b.Created}, b)
 	_, err = l.Read(ctx, 1)
 	require.ErrorIs(t, err, eventlog.ErrNotRetained)
 
@@ -164,11 +167,9 @@ func testAppendTailRead(t *testing.T, fresh eventlog.Options) {
 	slices.Reverse(got)
 	require.Equal(t, append(got, nil, nil), many)
 
-	first, last, at, err = l.Bounds(ctx)
+	after, err := l.Bounds(ctx)
 	require.NoError(t, err)
-	require.EqualValues(t, 1, first)
-	require.EqualValues(t, len(records), last)
-	require.Equal(t, many[len(records)-1].Logged, at)
+	require.Equal(t, correlate.Bounds{First: 1, Last: uint64(len(records)), FirstTime: many[len(records)-1].Logged, Created: b.Created}, after)
 }
 
 func testLane(t *testing.T, fresh eventlog.Options) {
@@ -393,19 +394,19 @@ func testRetentionBytes(t *testing.T, fresh eventlog.Options) {
 		require.NoError(t, lane.Append(ctx, numbered("node-1", i)))
 	}
 	require.NoError(t, lane.Flush(ctx))
-	first, last, at, err := l.Bounds(ctx)
+	b, err := l.Bounds(ctx)
 	require.NoError(t, err)
-	require.EqualValues(t, n, last)
-	require.Greater(t, first, uint64(n/2), "four times as much was appended as there is room for")
-	require.NotZero(t, at)
+	require.EqualValues(t, n, b.Last)
+	require.Greater(t, b.First, uint64(n/2), "four times as much was appended as there is room for")
+	require.NotZero(t, b.FirstTime)
 	got := readAll(t, l, 0)
-	require.Equal(t, first, got[0].Position)
-	require.Equal(t, at, got[0].Logged)
-	require.Len(t, got, int(last-first+1))
+	require.Equal(t, b.First, got[0].Position)
+	require.Equal(t, b.FirstTime, got[0].Logged)
+	require.Len(t, got, int(b.Last-b.First+1))
 	require.Equal(t, got, readAll(t, l, 5), "from an evicted position, the next that is kept comes")
-	_, err = l.Read(ctx, first-1)
+	_, err = l.Read(ctx, b.First-1)
 	require.ErrorIs(t, err, eventlog.ErrNotRetained)
-	many, err := l.ReadMany(ctx, []uint64{first - 1, first})
+	many, err := l.ReadMany(ctx, []uint64{b.First - 1, b.First})
 	require.NoError(t, err)
 	require.Nil(t, many[0])
 	require.Equal(t, got[0], many[1])
@@ -417,9 +418,9 @@ func testRetentionAge(t *testing.T, fresh eventlog.Options) {
 	l := open(t, fresh)
 	require.NoError(t, l.Append(ctx, oneOfEach()...))
 	require.Eventually(t, func() bool {
-		first, last, at, err := l.Bounds(ctx)
+		b, err := l.Bounds(ctx)
 		require.NoError(t, err)
-		return first == 8 && last == 7 && at.IsZero()
+		return b.First == 8 && b.Last == 7 && b.FirstTime.IsZero()
 	}, patience, 20*time.Millisecond)
 	_, err := l.Read(ctx, 7)
 	require.ErrorIs(t, err, eventlog.ErrNotRetained)
@@ -549,9 +550,9 @@ func testVerdicts(t *testing.T, fresh eventlog.Options) {
 	require.ErrorIs(t, err, eventlog.ErrRefused)
 	_, _, err = l.PublishVerdict(ctx, "falcogate.log.alert.x", "v3", nil, nil)
 	require.ErrorIs(t, err, eventlog.ErrRefused)
-	_, last, _, err := l.Bounds(ctx)
+	b, err := l.Bounds(ctx)
 	require.NoError(t, err)
-	require.Zero(t, last, "verdicts are not in the log")
+	require.Zero(t, b.Last, "verdicts are not in the log")
 }
 
 func testClose(t *testing.T, fresh eventlog.Options) {
@@ -577,7 +578,9 @@ func testClose(t *testing.T, fresh eventlog.Options) {
 	require.ErrorIs(t, lane.Flush(ctx), eventlog.ErrClosed)
 	_, err := l.Read(ctx, 1)
 	require.ErrorIs(t, err, eventlog.ErrClosed)
-	_, _, _, err = l.Bounds(ctx)
+	_, err = l.Bounds(ctx)
+	require.ErrorIs(t, err, eventlog.ErrClosed)
+	_, _, err = l.FindVerdict(ctx, verdictID(1))
 	require.ErrorIs(t, err, eventlog.ErrClosed)
 	_, _, err = l.PublishVerdict(ctx, eventlog.VerdictSubject("a", "pass"), "v", nil, nil)
 	require.ErrorIs(t, err, eventlog.ErrClosed)

@@ -76,7 +76,7 @@ func (t *tail) follow(ctx context.Context, s *session) error {
 	if err := t.checkRewound(ctx, s); err != nil {
 		return err
 	}
-	f, err := newFeed(ctx, s, t.next)
+	f, err := newFeed(ctx, s, extract{stream: s.log, name: "tail", from: t.next})
 	if err != nil {
 		return err
 	}

@@ -129,9 +129,9 @@ func (p *posts) round(ctx context.Context) (figures, error) {
 		return figures{}, err
 	}
 	p.sent += posted
-	_, last, _, err := p.log.Bounds(ctx)
-	if err == nil && last != uint64(p.sent) {
-		err = fmt.Errorf("the log has %d records of %d", last, p.sent)
+	bounds, err := p.log.Bounds(ctx)
+	if err == nil && bounds.Last != uint64(p.sent) {
+		err = fmt.Errorf("the log has %d records of %d", bounds.Last, p.sent)
 	}
 	return figures{ours: rate(posted, ours), other: rate(posted, theirs), note: fmt.Sprintf("%d connections", connections)}, err
 }

@@ -46,6 +46,11 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p params, err er
 		w.Header().Set("Retry-After", "2")
 		problem.Write(w, http.StatusServiceUnavailable,
 			"the verdict could not be stored in time, so there is none: ask again; if it stays so, see the log of falcogate")
+	case errors.Is(err, verifier.ErrNoVerdict):
+		problem.Write(w, http.StatusNotFound, err.Error())
+	case errors.Is(err, verifier.ErrBusy):
+		w.Header().Set("Retry-After", "5")
+		problem.Write(w, http.StatusServiceUnavailable, err.Error())
 	default:
 		s.logger.LogAttrs(r.Context(), slog.LevelError, "request failed",
 			slog.String("path", r.URL.Path), slog.Any("error", err))
@@ -56,7 +61,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p params, err er
 // notFound answers for paths that there are not.
 func notFound(w http.ResponseWriter, r *http.Request) {
 	problem.Write(w, http.StatusNotFound, fmt.Sprintf(
-		"there is no %.80q: want /v1/verdict, /v1/verdicts, /v1/alerts, /v1/sensors, /healthz, /readyz or /metrics", r.URL.Path))
+		"there is no %.80q: want /v1/verdict, /v1/verdicts, /v1/verdicts/{id}/explanation, /v1/alerts, /v1/sensors, /v1/diagnosis, /healthz, /readyz or /metrics", r.URL.Path))
 }
 
 // noVerifier answers for the API where only the consumer runs.

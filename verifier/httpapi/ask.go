@@ -2,6 +2,8 @@ package httpapi
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/falcogate/falcogate/correlate"
@@ -24,7 +26,71 @@ func (p params) question(now time.Time) (q verifier.Question, err error) {
 	if q.Limit, err = p.limit(); err != nil {
 		return q, err
 	}
-	return q, p.read(paramEvidence, func(v string) (err error) { q.Evidence, err = verifier.ParseEvidence(v); return err })
+	if q.Wait, err = p.wait(); err != nil {
+		return q, err
+	}
+	if err = p.read(paramAsOf, func(v string) (err error) { q.AsOf, err = parsePosition(v); return err }); err != nil {
+		return q, err
+	}
+	q.Change, err = p.change()
+	return q, err
+}
+
+// wait reads for how long a pending answer may be held; it is zero when that was
+// not given.
+func (p params) wait() (d time.Duration, err error) {
+	return d, p.read(paramWait, func(v string) (err error) { d, err = ParseDuration(v); return err })
+}
+
+// change reads the parts of the policy that the question sets for itself.
+func (p params) change() (c verifier.Change, err error) {
+	duration := func(to **time.Duration) func(string) error {
+		return func(v string) error {
+			d, err := ParseDuration(v)
+			*to = &d
+			return err
+		}
+	}
+	for name, parse := range map[string]func(string) error{
+		paramEvidence:   func(v string) (err error) { c.Evidence, err = verifier.ParseEvidence(v); return err },
+		paramSettling:   duration(&c.Settling),
+		paramClockSkew:  duration(&c.ClockSkew),
+		paramHostAlerts: func(v string) (err error) { c.HostAlerts, err = verifier.ParseHostAlerts(v); return err },
+		paramMaxKernelDrop: func(v string) error {
+			ratio, err := strconv.ParseFloat(v, 64)
+			if err != nil {
+				return fmt.Errorf("want a number from 0 to 1, have %.40q", v)
+			}
+			c.MaxKernelDropRatio = &ratio
+			return nil
+		},
+		paramRequireRules: func(v string) error { c.RequireRules = ParseRules(v); return nil },
+	} {
+		if readErr := p.read(name, parse); readErr != nil {
+			return c, readErr
+		}
+	}
+	return c, nil
+}
+
+// ParseRules reads names of rules that are separated by commas. A rule whose name
+// has a comma is named without it: what is neither a letter nor a digit does not
+// tell rules apart.
+func ParseRules(s string) []string {
+	rules := strings.Split(s, ",")
+	for i := range rules {
+		rules[i] = strings.TrimSpace(rules[i])
+	}
+	return rules
+}
+
+// parsePosition reads a position of the event log.
+func parsePosition(s string) (uint64, error) {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("want a position of the event log, as an earlier answer gave it, have %.40q", s)
+	}
+	return n, nil
 }
 
 // selection turns parameters into what the service is asked. Without a start

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -30,7 +31,16 @@ type Query struct {
 	Severity  string
 	Limit     int
 
-	Evidence string // verdicts only
+	// Verdicts only.
+	Evidence           string
+	Settling           string // duration
+	ClockSkew          string // duration
+	MaxKernelDropRatio string // 0 to 1
+	HostAlerts         string // report, inconclusive or fail
+	RequireRules       []string
+	Wait               time.Duration
+	AsOf               uint64
+
 	Scope    string // alerts only: all, host or unattributed
 	Order    string // alerts only: OrderNewest or OrderOldest
 	Cursor   string // alerts only: AlertList.NextCursor
@@ -42,6 +52,14 @@ func (q Query) params() map[string]string {
 		paramNamespace: q.Namespace, paramStart: q.Since, paramEnd: q.Until, paramPod: q.Pod, paramRule: q.Rule,
 		paramSensor: q.Sensor, paramSeverity: q.Severity, paramEvidence: q.Evidence, paramScope: q.Scope,
 		paramOrder: q.Order, paramCursor: q.Cursor,
+	}
+	p[paramSettling], p[paramClockSkew], p[paramMaxKernelDrop] = q.Settling, q.ClockSkew, q.MaxKernelDropRatio
+	p[paramHostAlerts], p[paramRequireRules] = q.HostAlerts, strings.Join(q.RequireRules, ",")
+	if q.Wait > 0 {
+		p[paramWait] = q.Wait.String()
+	}
+	if q.AsOf > 0 {
+		p[paramAsOf] = strconv.FormatUint(q.AsOf, 10)
 	}
 	if q.Limit != 0 {
 		p[paramLimit] = strconv.Itoa(q.Limit)
@@ -130,6 +148,20 @@ func (c *Client) Alerts(ctx context.Context, q Query) (*verifier.AlertList, erro
 func (c *Client) Sensors(ctx context.Context) (*verifier.SensorList, error) {
 	var list verifier.SensorList
 	return &list, c.do(ctx, http.MethodGet, "v1/sensors", nil, &list)
+}
+
+// Explain asks what a published verdict rests on. The error is a *ProblemError
+// when the server gave no answer.
+func (c *Client) Explain(ctx context.Context, id string) (*verifier.Explanation, error) {
+	var e verifier.Explanation
+	return &e, c.do(ctx, http.MethodGet, "v1/verdicts/"+url.PathEscape(id)+"/explanation", nil, &e)
+}
+
+// Diagnose asks what the sensors lack for proof. The error is a *ProblemError
+// when the server gave no answer.
+func (c *Client) Diagnose(ctx context.Context) (*verifier.Diagnosis, error) {
+	var d verifier.Diagnosis
+	return &d, c.do(ctx, http.MethodGet, "v1/diagnosis", nil, &d)
 }
 
 // maxAnswer bounds what is read of an answer, in bytes: MaxAlerts of the

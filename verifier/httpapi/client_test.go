@@ -38,7 +38,7 @@ func TestClientRoundTrip(t *testing.T) {
 		require.NoError(t, err)
 		want, err := service.Evaluate(t.Context(), verifier.Question{
 			Namespace: "shadow-1", Window: correlate.Window{Start: clock.Add(-10 * time.Minute), End: clock}, Pod: "web-*",
-			Rule: "Terminal shell in container", Sensor: "node-a", Severity: correlate.Error, Limit: 1, Evidence: verifier.Heard,
+			Rule: "Terminal shell in container", Sensor: "node-a", Severity: correlate.Error, Limit: 1, Change: verifier.Change{Evidence: verifier.Heard},
 		})
 		require.NoError(t, err)
 		require.Equal(t, want, got)

@@ -26,6 +26,14 @@ const (
 	paramScope     = "scope"
 	paramOrder     = "order"
 	paramCursor    = "cursor"
+
+	paramAsOf          = "as_of"
+	paramWait          = "wait"
+	paramSettling      = "settling"
+	paramClockSkew     = "clock_skew"
+	paramMaxKernelDrop = "max_kernel_drop_ratio"
+	paramHostAlerts    = "host_alerts"
+	paramRequireRules  = "require_rules"
 )
 
 // aliases are the other names that parameters go by in the field.
@@ -38,7 +46,9 @@ var aliases = map[string]string{
 
 var (
 	verdictParams = []string{
-		paramNamespace, paramSeverity, paramStart, paramEnd, paramPod, paramRule, paramSensor, paramEvidence, paramLimit,
+		paramNamespace, paramSeverity, paramStart, paramEnd, paramPod, paramRule, paramSensor, paramLimit,
+		paramEvidence, paramSettling, paramClockSkew, paramMaxKernelDrop, paramHostAlerts, paramRequireRules,
+		paramAsOf, paramWait,
 	}
 	alertsParams = []string{
 		paramNamespace, paramScope, paramSeverity, paramStart, paramEnd, paramPod, paramRule, paramSensor,

@@ -2,8 +2,10 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
@@ -23,6 +25,8 @@ func (s *Server) routes() http.Handler {
 	if s.service != nil {
 		add(http.MethodGet, "/v1/verdict", s.answering(inQuery(verdictParams), s.evaluate))
 		add(http.MethodPost, "/v1/verdicts", s.answering(inBody(verdictParams), s.publish))
+		add(http.MethodGet, "/v1/verdicts/{id}/explanation", s.answering(inPath("id", nil), s.explain))
+		add(http.MethodGet, "/v1/diagnosis", s.answering(inQuery(nil), s.diagnose))
 		add(http.MethodGet, "/v1/alerts", s.answering(inQuery(alertsParams), s.alerts))
 		add(http.MethodGet, "/v1/sensors", s.answering(inQuery(nil), s.sensors))
 	} else {
@@ -48,6 +52,10 @@ func (s *Server) answering(
 			s.refuse(w, r, p, err)
 			return
 		}
+		if err := patience(w, p); err != nil {
+			s.refuse(w, r, p, err)
+			return
+		}
 		answer, err := ask(r.Context(), p)
 		if err != nil {
 			s.refuse(w, r, p, err)
@@ -69,6 +77,40 @@ func inBody(known []string) func(http.ResponseWriter, *http.Request) (params, er
 	return func(w http.ResponseWriter, r *http.Request) (params, error) { return bodyParams(w, r, known) }
 }
 
+// inPath reads one parameter from the path, and those of a query string.
+func inPath(name string, known []string) func(http.ResponseWriter, *http.Request) (params, error) {
+	return func(_ http.ResponseWriter, r *http.Request) (params, error) {
+		p, err := queryParams(r.URL.RawQuery, known)
+		if err == nil {
+			p[name] = param{name, r.PathValue(name)}
+		}
+		return p, err
+	}
+}
+
+// replayTime bounds an answer that reads the whole event log.
+const replayTime = 10 * time.Minute
+
+// patience gives an answer that may take longer the time that it needs: one that
+// is held while it is pending, and one that reads the log anew.
+func patience(w http.ResponseWriter, p params) error {
+	wait, err := p.wait()
+	if err != nil {
+		return err
+	}
+	_, early := p[paramAsOf]
+	_, explained := p["id"]
+	if early || explained {
+		wait = replayTime
+	}
+	if wait == 0 || wait > replayTime {
+		return nil // the service refuses what is too long
+	}
+	c := http.NewResponseController(w)
+	// The read deadline would end the request's context while it is held.
+	return errors.Join(c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Now().Add(wait+writeTimeout)))
+}
+
 // evaluate answers a question.
 func (s *Server) evaluate(ctx context.Context, p params) (any, error) {
 	q, err := p.question(s.service.Now())
@@ -85,6 +127,16 @@ func (s *Server) publish(ctx context.Context, p params) (any, error) {
 		return nil, err
 	}
 	return s.service.Publish(ctx, q)
+}
+
+// explain evaluates a published verdict again.
+func (s *Server) explain(ctx context.Context, p params) (any, error) {
+	return s.service.Explain(ctx, p["id"].value)
+}
+
+// diagnose says what each sensor lacks. It has no parameters.
+func (s *Server) diagnose(ctx context.Context, _ params) (any, error) {
+	return s.service.Diagnose(ctx), nil
 }
 
 // alerts lists alerts.

@@ -19,6 +19,10 @@ import (
 // DefaultListen is where the API listens unless told otherwise.
 const DefaultListen = "127.0.0.1:8080"
 
+// writeTimeout bounds an answer: it is longer than the service's waits together,
+// for catching up, reading alerts, publishing. An answer that is held gets more.
+const writeTimeout = 40 * time.Second
+
 // Service is what the API serves.
 type Service interface {
 	// Now is the clock that questions are checked against.
@@ -33,6 +37,11 @@ type Service interface {
 	Alerts(ctx context.Context, sel verifier.Selection) (*verifier.AlertList, error)
 	// Sensors lists sensors.
 	Sensors(ctx context.Context) *verifier.SensorList
+	// Explain evaluates a published verdict again, or returns an error that wraps
+	// verifier.ErrNoVerdict or verifier.ErrBusy.
+	Explain(ctx context.Context, id string) (*verifier.Explanation, error)
+	// Diagnose says what each sensor lacks for proof.
+	Diagnose(ctx context.Context) *verifier.Diagnosis
 }
 
 // Options configure a Server.
@@ -99,12 +108,10 @@ func NewServer(opts Options) *Server {
 		TLSConfig:         opts.TLS.Clone(),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
-		// Longer than the service's waits together: catching up, reading
-		// alerts, publishing.
-		WriteTimeout:   40 * time.Second,
-		IdleTimeout:    2 * time.Minute,
-		MaxHeaderBytes: 64 << 10,
-		ErrorLog:       slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
 	return s
 }

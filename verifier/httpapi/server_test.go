@@ -146,7 +146,7 @@ func TestVerdictAnswers(t *testing.T) {
 	require.Equal(t, map[string]string{"k8s.ns.name": "shadow-1", "k8s.pod.name": "web"}, v.Alerts[0].OutputFields)
 
 	// An inconclusive and a pass are answers too.
-	require.Equal(t, verifier.ReasonNoProof, r.verdict(t, "namespace=shadow-2&since=10m").Reason)
+	require.EqualValues(t, "silent", r.verdict(t, "namespace=shadow-2&since=10m").Reason)
 	require.Equal(t, verifier.Pass, r.verdict(t, "namespace=shadow-2&since=10m&evidence=none").Verdict)
 	require.Equal(t, verifier.Pass, r.verdict(t, "ns=shadow-1&since=30s&evidence=none").Verdict)
 
@@ -195,7 +195,18 @@ func TestParameterProblems(t *testing.T) {
 		{"/v1/verdict?" + ok + "&pod=", "pod", "empty"},
 		{"/v1/verdict?" + ok + "&pod=web-[", "pod", "web-["},
 		{"/v1/verdict?" + ok + "&rule=%ff", "rule", "UTF-8"},
-		{"/v1/verdict?" + ok + "&wait=30s", "wait", "unknown"},
+		{"/v1/verdict?" + ok + "&wait=30", "wait", "no duration"},
+		{"/v1/verdict?" + ok + "&wait=11m", "wait", "want 0 to 10m"},
+		{"/v1/verdict?" + ok + "&wait=1s&as_of=1", "wait", "does not change"},
+		{"/v1/verdict?" + ok + "&as_of=0", "as_of", "position"},
+		{"/v1/verdict?" + ok + "&as_of=7", "as_of", "ends at position"},
+		{"/v1/verdict?" + ok + "&settling=2h", "settling", "want 0 to 1h"},
+		{"/v1/verdict?" + ok + "&clock_skew=-1s", "clock_skew", "no duration"},
+		{"/v1/verdict?" + ok + "&max_kernel_drop_ratio=1.5", "max_kernel_drop_ratio", "want 0 to 1"},
+		{"/v1/verdict?" + ok + "&max_kernel_drop_ratio=NaN", "max_kernel_drop_ratio", "want 0 to 1"},
+		{"/v1/verdict?" + ok + "&host_alerts=ignore", "host_alerts", "want report"},
+		{"/v1/verdict?" + ok + "&require_rules=a,,b", "require_rules", "1 to 1024"},
+		{"/v1/alerts?wait=1s", "wait", "unknown"},
 		{"/v1/verdict?" + ok + "&Severity=debug", "Severity", "unknown"},
 		{"/v1/verdict?" + ok + "&order=newest", "order", "unknown"},
 		{"/v1/verdict?" + ok + "&namespace=shadow-2", "namespace", "more than once"},

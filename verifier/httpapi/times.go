@@ -80,6 +80,9 @@ func parseUnix(s, whole, fraction string) (time.Time, error) {
 // ParseDuration reads a duration of 0 or more as Go writes it, and with the
 // units d (24 hours) and w (7 days): 90s, 1h30m, 1w2d.
 func ParseDuration(s string) (time.Duration, error) {
+	if s == "0" { // as Go reads it
+		return 0, nil
+	}
 	if !ago.MatchString(s) {
 		return 0, fmt.Errorf("%.60q is no duration: want numbers with units, such as 90s, 10m, 1h30m, 2d", s)
 	}

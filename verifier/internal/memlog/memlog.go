@@ -24,6 +24,7 @@ type Verdict struct {
 // Log is an event log in memory. Its methods may be called concurrently.
 type Log struct {
 	mu       sync.Mutex
+	created  time.Time
 	records  []*correlate.Record
 	last     uint64
 	held     bool
@@ -33,8 +34,11 @@ type Log struct {
 	changed  chan struct{}
 }
 
+// created is when every log in memory was made, until it is replaced.
+var created = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+
 // New makes an empty log.
-func New() *Log { return &Log{changed: make(chan struct{})} }
+func New() *Log { return &Log{created: created, changed: make(chan struct{})} }
 
 // change changes the log and wakes its readers.
 func (l *Log) change(fn func()) {
@@ -77,13 +81,24 @@ func (l *Log) Cut(from uint64) {
 	})
 }
 
+// Replace puts an empty log in the place of this one, made an hour later, as when
+// somebody deletes the stream and makes it again. Its verdicts stay: they are
+// another stream's.
+func (l *Log) Replace() {
+	l.change(func() {
+		l.created = l.created.Add(time.Hour)
+		l.records, l.last = nil, 0
+	})
+}
+
 // Hold stops the tail, as a slow one is; Release lets it go on.
 func (l *Log) Hold() { l.change(func() { l.held = true }) }
 
 // Release undoes Hold.
 func (l *Log) Release() { l.change(func() { l.held = false }) }
 
-// Down makes Bounds, ReadMany and PublishVerdict fail with err; nil heals them.
+// Down makes Bounds, ReadMany, PublishVerdict and FindVerdict fail with err; nil
+// heals them.
 func (l *Log) Down(err error) { l.change(func() { l.down = err }) }
 
 // Break makes the tail end with err.
@@ -129,16 +144,17 @@ func (l *Log) Tail(ctx context.Context, from uint64, fn func([]*correlate.Record
 }
 
 // Bounds implements verifier.Bounder.
-func (l *Log) Bounds(context.Context) (first, last uint64, firstTime time.Time, err error) {
+func (l *Log) Bounds(context.Context) (correlate.Bounds, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.down != nil {
-		return 0, 0, time.Time{}, l.down
+		return correlate.Bounds{}, l.down
 	}
-	if len(l.records) == 0 {
-		return l.last + 1, l.last, time.Time{}, nil
+	b := correlate.Bounds{First: l.last + 1, Last: l.last, Created: l.created}
+	if len(l.records) > 0 {
+		b.First, b.FirstTime = l.records[0].Position, l.records[0].Logged
 	}
-	return l.records[0].Position, l.last, l.records[0].Logged, nil
+	return b, nil
 }
 
 // ReadMany implements verifier.Log.
@@ -181,4 +197,22 @@ func (l *Log) PublishVerdict(ctx context.Context, subject, id string, header map
 		position = uint64(len(l.verdicts))
 	})
 	return position, duplicate, nil
+}
+
+// FindVerdict implements verifier.Log.
+func (l *Log) FindVerdict(ctx context.Context, id string) ([]byte, bool, error) {
+	l.mu.Lock()
+	verdicts, down := l.verdicts, l.down
+	l.mu.Unlock()
+	if down != nil {
+		// As the real log: it tries until ctx ends.
+		<-ctx.Done()
+		return nil, false, errors.Join(down, ctx.Err())
+	}
+	for _, v := range verdicts {
+		if v.ID == id {
+			return v.Data, true, nil
+		}
+	}
+	return nil, false, nil
 }

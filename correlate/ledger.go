@@ -1,0 +1,168 @@
+package correlate
+
+import "time"
+
+const (
+	// maxSources bounds the event sources of one engine.
+	maxSources = 8
+	// keptRulesets is how many rulesets of a sensor are known at a time: an
+	// engine with several sources may report several, turn by turn.
+	keptRulesets = 4
+)
+
+// ledger is what the messages of one sensor prove about which span of time. It
+// is fed in the order of the log.
+type ledger struct {
+	heartbeats []*heartbeat // one for each event source, in the order in which they came
+	account    account
+	rulesets   [keptRulesets]*ruleset // a ring of the latest
+	newest     int
+	stale      uint64 // snapshots that were overtaken, or came twice
+}
+
+func newLedger(names *ruleNames, stats *ProofStats) ledger {
+	return ledger{account: account{names: names, stats: stats}}
+}
+
+// loaded takes note of a ruleset.
+func (l *ledger) loaded(rs *ruleset) {
+	if l.ruleset(rs.id) != nil {
+		return
+	}
+	l.newest = (l.newest + 1) % keptRulesets
+	l.rulesets[l.newest] = rs
+}
+
+// ruleset returns the one that a snapshot cites, or nil when it is not known.
+func (l *ledger) ruleset(id RulesetID) *ruleset {
+	for _, rs := range l.rulesets {
+		if rs != nil && rs.id == id {
+			return rs
+		}
+	}
+	return nil
+}
+
+// snapshot takes in a snapshot that was logged at a time. The flaws are those of
+// the span since the one before.
+func (l *ledger) snapshot(s *Snapshot, logged int64) flaws {
+	t := nanos(s.Time)
+	if t-logged > maxAhead {
+		l.note(flawClock)
+		return flawClock
+	}
+	rs := l.ruleset(s.Ruleset)
+	h := l.heartbeat(s.EventSource)
+	var found, fresh flaws
+	switch {
+	case h == nil:
+		if len(l.heartbeats) >= maxSources {
+			return 0
+		}
+		h = &heartbeat{source: s.EventSource}
+		l.heartbeats = append(l.heartbeats, h)
+		h.begin(s, t, rs)
+	case h.stale(s, t):
+		l.stale++
+		l.account.stats.Stale++
+		return 0
+	default:
+		sameRun := s.Run == h.run
+		found = h.snapshot(s, t, logged-t, rs, l.account.stats)
+		fresh = found & flawClock
+		if sameRun {
+			fresh |= found & flawRestarted
+		}
+	}
+	return found | l.account.take(s, t, rs, fresh)
+}
+
+// heartbeat returns that of an event source, or nil.
+func (l *ledger) heartbeat(source string) *heartbeat {
+	for _, h := range l.heartbeats {
+		if h.source == source {
+			return h
+		}
+	}
+	return nil
+}
+
+// note puts a flaw on the span that the next snapshot ends.
+func (l *ledger) note(f flaws) {
+	for _, h := range l.heartbeats {
+		h.noted |= f
+	}
+	l.account.noted |= f & flawClock
+}
+
+// drop takes in Falco's word that events were dropped.
+func (l *ledger) drop(d *Drop) {
+	for _, h := range l.heartbeats {
+		if h.source == "" || h.source == "syscall" {
+			h.noted |= flawKernelDrops
+			h.notedDrops += d.Drops.N
+			h.notedEvs += d.Events.N
+		}
+	}
+}
+
+// heard is up to when every event source of the present run was heard; 0 when
+// none was.
+func (l *ledger) heard() int64 {
+	var least int64
+	for _, h := range l.heartbeats {
+		if h.run != l.account.run {
+			continue
+		}
+		if j := h.judged(); least == 0 || j < least {
+			least = j
+		}
+	}
+	return least
+}
+
+// accounted is up to when the account is closed as well.
+func (l *ledger) accounted() int64 { return min(l.heard(), l.account.base.at) }
+
+// forget drops what is known of the time before.
+func (l *ledger) forget(before int64) {
+	for _, h := range l.heartbeats {
+		h.beats.forget(before)
+	}
+	l.account.tallies.forget(before)
+}
+
+// mark marks the rulesets that are still in use.
+func (l *ledger) mark() {
+	for _, rs := range l.rulesets {
+		if rs != nil {
+			rs.used = true
+		}
+	}
+}
+
+// status adds what the ledger says to what is known of the sensor.
+func (s *sensor) status() SensorStatus {
+	st, l := s.SensorStatus, &s.ledger
+	if len(l.heartbeats) == 0 {
+		return st
+	}
+	p := &st.Proof
+	p.Stale = l.stale
+	p.Offset, p.OffsetKnown = l.account.offset()
+	p.Heard, p.Accounted = sometime(l.heard()), sometime(l.accounted())
+	for _, h := range l.heartbeats {
+		p.Sources = append(p.Sources, h.source)
+		p.UsualInterval = max(p.UsualInterval, time.Duration(h.interval.usual()))
+		p.RunsAlternate += h.alternated
+		p.RulesCounted = p.RulesCounted || h.rules != nil && len(h.rules.rules) > 0
+		n := len(h.beats.spans)
+		if n == 0 || h.run != l.account.run {
+			continue
+		}
+		if behind := time.Duration(h.clock(n - 1)); behind.Abs() > p.Behind.Abs() {
+			p.Behind = behind
+		}
+	}
+	return st
+}

@@ -1,0 +1,225 @@
+package verifier
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/falcogate/falcogate/correlate"
+)
+
+// ErrNoVerdict is what Explain returns for an id under which nothing was
+// published, or whose verdict is not kept any more.
+var ErrNoVerdict = errors.New("no verdict was published under this id, or it is not kept any more")
+
+// MaxExplained is how many sensors an explanation has the timelines of: those
+// with gaps come first.
+const MaxExplained = 50
+
+// Explanation is a published verdict, evaluated again, with what it rests on.
+type Explanation struct {
+	// Verdict is as it was published.
+	Verdict *Verdict `json:"verdict"`
+	// Identical is true when the event log, read up to the verdict's position,
+	// gives the very same bytes.
+	Identical bool `json:"identical"`
+	// Differences are the members that come out otherwise, and Recomputed is how;
+	// both are left out when it is identical.
+	Differences []string `json:"differences,omitzero"`
+	Recomputed  *Verdict `json:"recomputed,omitzero"`
+	// Note says what a difference may come from.
+	Note string `json:"note,omitzero"`
+	// Sensors has the timelines of the needed sensors, those with gaps first.
+	// Omitted is how many more there are.
+	Sensors []SensorTimeline `json:"sensors"`
+	Omitted int              `json:"omitted,omitzero"`
+}
+
+// SensorTimeline is what one sensor's ledger has over a verdict's window.
+type SensorTimeline struct {
+	Hostname string         `json:"hostname"`
+	Proven   bool           `json:"proven"` // it has no gap, by the verdict's policy
+	Gaps     []Gap          `json:"gaps,omitzero"`
+	Spans    []TimelineSpan `json:"spans"`
+}
+
+// TimelineSpan is a stretch of a sensor's time with its arithmetic.
+type TimelineSpan struct {
+	Of     string    `json:"of"`               // "heartbeat" or "account"
+	Source string    `json:"source,omitzero"`  // event source of a heartbeat
+	Start  time.Time `json:"start"`            //
+	End    time.Time `json:"end"`              //
+	State  string    `json:"state"`            // "proven", "flawed" or "open"
+	Flaws  []string  `json:"flaws,omitzero"`   // kinds of gaps, tolerated or not
+	Rules  int       `json:"rules,omitzero"`   // loaded, in a heartbeat
+	Kernel *Kernel   `json:"kernel,omitzero"`  // of a heartbeat
+	Count  *Count    `json:"account,omitzero"` // of an account
+	// BehindSeconds is how far the sensor's clock was behind the event log's, the
+	// way of the snapshots included; negative when it was ahead.
+	BehindSeconds float64 `json:"behind_seconds,omitzero"`
+}
+
+// Kernel is what a heartbeat says of the kernel's events.
+type Kernel struct {
+	Drops  uint64 `json:"drops"`
+	Events uint64 `json:"events"`
+}
+
+// Count is the arithmetic of an account: what the sensor raised, by its own
+// counter, and what was received of it.
+type Count struct {
+	Raised      uint64            `json:"raised"`
+	Received    uint64            `json:"received"`
+	Missing     uint64            `json:"missing"`
+	ByRule      map[string]uint64 `json:"missing_by_rule,omitzero"`
+	Surplus     uint64            `json:"surplus"`
+	QueueDrops  uint64            `json:"queue_drops"`
+	LateSeconds float64           `json:"late_seconds"`
+}
+
+// Explain evaluates a published verdict again, at its position of the event log,
+// and says what it rests on. It reads the whole log up to there. The error is
+// ErrNoVerdict, ErrBusy, or the log's.
+func (s *Service) Explain(ctx context.Context, id string) (*Explanation, error) {
+	published, found, err := s.log.FindVerdict(ctx, id)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("looking for verdict %s: %w", id, err)
+	case !found:
+		return nil, ErrNoVerdict
+	}
+	e := &Explanation{Verdict: &Verdict{}}
+	if err := json.Unmarshal(published, e.Verdict, JSONOptions); err != nil {
+		return nil, fmt.Errorf("verdict %s can't be read: %w", id, err)
+	}
+	ask, err := e.Verdict.asked()
+	if err != nil {
+		return nil, fmt.Errorf("verdict %s can't be asked again: %w", id, err)
+	}
+	var again *Verdict
+	err = s.replayed(ctx, e.Verdict.AsOf, func(state *correlate.State) error {
+		var entries []correlate.Entry
+		if again, entries, err = judge(state, e.Verdict.AsOf, ask, nil); err != nil {
+			return err
+		}
+		again.Alerts = s.hydrate(ctx, entries)
+		e.timelines(state, ask)
+		return nil
+	})
+	var missing *FieldError
+	if errors.As(err, &missing) {
+		e.Note = "The event log does not reach as far as it did: " + missing.Detail
+		e.Sensors = []SensorTimeline{}
+		return e, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	again.EvaluatedAt = e.Verdict.EvaluatedAt
+	return e, e.compare(published, again)
+}
+
+// asked is the question that a verdict answers.
+func (v *Verdict) asked() (asked, error) {
+	q := Question{
+		Namespace: v.Namespace, Pod: v.Pod, Rule: v.Rule, Sensor: v.Sensor, Severity: v.Severity, Limit: v.Limit,
+		Window: correlate.Window{Start: v.Window.Start, End: v.Window.End},
+	}
+	return q.ask(v.EvaluatedAt, Policy{
+		Evidence: v.Evidence, Settling: time.Duration(v.Policy.Settling), ClockSkew: time.Duration(v.Policy.ClockSkew),
+		MaxKernelDropRatio: v.Policy.MaxKernelDropRatio, HostAlerts: v.Policy.HostAlerts, RequireRules: v.Policy.RequireRules,
+	}, v.Policy.Sensors)
+}
+
+// compare holds the published bytes against those of the verdict as it comes out
+// now.
+func (e *Explanation) compare(published []byte, again *Verdict) error {
+	data, err := encodeEvent(again)
+	if err != nil {
+		return fmt.Errorf("encoding verdict %s: %w", again.ID, err)
+	}
+	if e.Identical = bytes.Equal(published, data); e.Identical {
+		return nil
+	}
+	var before, after map[string]jsontext.Value
+	if err := errors.Join(json.Unmarshal(published, &before, JSONOptions), json.Unmarshal(data, &after, JSONOptions)); err != nil {
+		return fmt.Errorf("comparing verdict %s: %w", again.ID, err)
+	}
+	for name, value := range after {
+		if !bytes.Equal(before[name], value) {
+			e.Differences = append(e.Differences, name)
+		}
+		delete(before, name)
+	}
+	for name := range before {
+		e.Differences = append(e.Differences, name)
+	}
+	slices.Sort(e.Differences)
+	e.Recomputed = again
+	switch {
+	case e.Verdict.Reason == ReasonIndexBehind:
+		e.Note = "When it was published the index had not reached the end of the event log, and nothing tells now how far it was."
+	case again.Reason == ReasonEvicted || again.Coverage.Floor.After(e.Verdict.Coverage.Floor):
+		e.Note = "The event log does not hold all of the window any more."
+	default:
+		e.Note = "The event log, or the version of falcogate, is not what it was then: " + strings.Join(e.Differences, ", ") + " differ."
+	}
+	return nil
+}
+
+// timelines writes down the ledgers of the needed sensors.
+func (e *Explanation) timelines(state *correlate.State, ask asked) {
+	coverage := state.Sensors().Coverage(ask.Window, ask.need, ask.policy.tolerance())
+	gaps := map[string][]Gap{}
+	for i := range coverage.Gaps {
+		g := &coverage.Gaps[i]
+		gaps[g.Sensor] = append(gaps[g.Sensor], gapOf(g))
+	}
+	names := slices.Clone(coverage.Sensors)
+	slices.SortStableFunc(names, func(a, b string) int {
+		return min(len(gaps[b]), 1) - min(len(gaps[a]), 1)
+	})
+	e.Omitted = max(0, len(names)-MaxExplained)
+	e.Sensors = []SensorTimeline{}
+	for _, name := range names[:len(names)-e.Omitted] {
+		t := SensorTimeline{Hostname: name, Proven: len(gaps[name]) == 0, Gaps: gaps[name], Spans: []TimelineSpan{}}
+		for _, span := range state.Sensors().Spans(name, ask.Window, ask.policy.Settling) {
+			t.Spans = append(t.Spans, timelineSpan(&span))
+		}
+		e.Sensors = append(e.Sensors, t)
+	}
+}
+
+// timelineSpan writes down one span.
+func timelineSpan(s *correlate.Span) TimelineSpan {
+	out := TimelineSpan{Of: "heartbeat", Source: s.Source, Start: utc(s.Start), End: utc(s.End), State: "proven", Rules: s.Rules, BehindSeconds: s.Behind.Seconds()}
+	for _, kind := range s.Kinds {
+		out.Flaws = append(out.Flaws, string(kind))
+		out.State = "flawed"
+	}
+	if s.Open {
+		out.State = "open"
+	}
+	if !s.Account {
+		out.Kernel = &Kernel{Drops: s.KernelDrops, Events: s.KernelEvents}
+		return out
+	}
+	out.Of = "account"
+	out.Count = &Count{
+		Raised: s.Raised, Received: s.Received, Missing: s.Missing, Surplus: s.Surplus, QueueDrops: s.QueueDrops, LateSeconds: s.Late.Seconds(),
+	}
+	for _, l := range s.Lost {
+		if out.Count.ByRule == nil {
+			out.Count.ByRule = map[string]uint64{}
+		}
+		out.Count.ByRule[l.Rule] += l.Missing
+	}
+	return out
+}
