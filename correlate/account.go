@@ -2,10 +2,17 @@ package correlate
 
 import "time"
 
-// quietBefore is how long before a snapshot there must have been no alert for
-// the snapshot to be quiet: then none can have overtaken it on the way through
-// Falco. In the recordings 250 ms gave no false alarm and missed no loss.
-const quietBefore = int64(250 * time.Millisecond)
+const (
+	// quietBefore is how long before a snapshot there must have been no alert for
+	// the snapshot to be quiet: then none can have overtaken it on the way through
+	// Falco. In the recordings 250 ms gave no false alarm and missed no loss.
+	quietBefore = int64(250 * time.Millisecond)
+	// An o that rose comes back with the next snapshots when alerts have overtaken
+	// one. It is a surplus when it has not come back at the second that is quiet,
+	// or at the sixth in a row: in the recordings one in eight was overtaken.
+	surplusQuiet = 2
+	surplusAny   = 6
+)
 
 // account compares the alerts that a sensor says it has raised with those that
 // were received.
@@ -24,38 +31,31 @@ type account struct {
 
 	received uint64   // alerts, deduplicated
 	byRule   []uint64 // of these, by rule
-	latest   int64    // the latest event time of an alert since the last snapshot
-	late     int64    // the most that an alert since then was older than that snapshot
-	snapshot int64    // when that was taken, 0 before the first
+	latest   int64    // the latest event time of an alert, no later than the snapshot before it
+	late     int64    // the most that an alert since the last snapshot was older than that
+	snapshot int64    // when the last was taken, 0 before the first
 	run      Run
+	previous Run     // the run before
+	since    int64   // when the run's first snapshot was taken; 0 when the run was not heard from its start
 	raised   Counter // M of the last snapshot
 	counted  uint64  // received at the last snapshot
 	before   uint64  // received before the run
 
 	base    base
-	holds   candidate // the last snapshot with the base's o that was not quiet
-	late0   int64     // as late, since the base or the candidate
-	risen   bool      // the last quiet snapshot had a greater o than the base
-	noted   flaws     // by alerts since the last snapshot
+	holds   closing // the last snapshot with the base's o that was not quiet
+	late0   int64   // as late, since the base or what holds
+	risen   int     // snapshots in a row with a greater o than the base
+	quiet   int     // of these, quiet ones
+	noted   flaws   // by alerts since the last snapshot
 	tallies timeline[tally]
 	scratch []uint64
+
+	alternated uint64 // how often the run before came back
 }
 
-// base is the snapshot up to which the account is closed.
-type base struct {
-	at               int64 // 0: there is none
-	received, raised uint64
-	recvByRule       []uint64
-	raisedByRule     []uint64
-	byRule           bool  // raisedByRule is known
-	counted          bool  // the sensor reports how many alerts it raised
-	certain          bool  // no alert had overtaken it
-	otherwise        flaws // what a lower o at the next snapshot means when it is not certain
-	queueDrops       Counter
-}
-
-// candidate is a snapshot at which the account would close if it had been quiet.
-type candidate struct {
+// closing is a snapshot at which the account closes, or would if it were
+// confirmed.
+type closing struct {
 	at               int64 // 0: there is none
 	received, raised uint64
 	queueDrops       Counter
@@ -83,11 +83,18 @@ func (a *account) take(s *Snapshot, t int64, rs *ruleset, fresh flaws) (found fl
 	quiet := a.latest < t-quietBefore
 	a.late0 = max(a.late0, a.late)
 	fresh |= a.noted
-	a.latest, a.late, a.noted, a.snapshot = 0, 0, 0, t
+	// One that is dated ahead must not make all that follows busy.
+	a.latest, a.late, a.noted, a.snapshot = min(a.latest, t), 0, 0, t
 	switch {
 	case a.base.at == 0:
 		a.rebase(s, t, rs, quiet, flawRestarted)
-	case s.Run != a.run || behind(s.MatchesTotal, a.raised):
+	case s.Run != a.run:
+		if s.Run == a.previous {
+			a.alternated++
+		}
+		a.previous, a.since, a.before = a.run, t, a.counted
+		found = a.close(s, t, tally{flaws: flawRestarted | fresh}, rs, quiet)
+	case behind(s.MatchesTotal, a.raised):
 		a.before = a.counted
 		found = a.close(s, t, tally{flaws: flawRestarted | fresh}, rs, quiet)
 	case fresh != 0:
@@ -110,93 +117,79 @@ func (a *account) offset() (o int64, reported bool) {
 // compare holds the snapshot's o against the base's, and returns the flaws of the
 // span that it closes.
 func (a *account) compare(s *Snapshot, t int64, rs *ruleset, quiet bool) flaws {
-	received, raised := a.received-a.base.received, s.MatchesTotal.N-a.base.raised
+	here := closing{t, a.received, s.MatchesTotal.N, s.QueueDrops, max(a.late0, a.holds.late)}
+	rose := a.o(s) - a.base.o
 	fell, lost := a.fallen(s, rs)
-	if raised > received {
-		fell = max(fell, raised-received)
-	}
 	switch {
-	case fell > 0:
-		sum := tally{flaws: flawMissing, missing: fell, lost: lost}
-		if !a.base.certain && a.base.otherwise != flawMissing {
-			// What looks lost may have overtaken the base.
-			sum = tally{flaws: a.base.otherwise}
+	case fell > 0 || rose < 0:
+		return a.lose(s, t, rs, quiet, max(fell, uint64(max(-rose, 0))), lost)
+	case rose > 0:
+		a.risen++
+		if quiet {
+			a.quiet++
 		}
-		return a.close(s, t, sum, rs, quiet)
-	case received > raised:
-		// Some overtook this one; one that can't have been overtaken is given a
-		// second chance, since the engine may have been slow.
-		if quiet && a.risen {
-			return a.close(s, t, tally{flaws: flawMiscounted, surplus: received - raised}, rs, quiet)
+		if a.quiet >= surplusQuiet || a.risen >= surplusAny {
+			return a.close(s, t, tally{flaws: flawMiscounted, surplus: uint64(rose)}, rs, quiet)
 		}
-		a.risen = quiet
-	case quiet:
-		a.base.certain = true
-		found := a.advance(candidate{t, a.received, s.MatchesTotal.N, s.QueueDrops, max(a.late0, a.holds.late)})
-		a.holds, a.late0 = candidate{}, 0
-		return found
-	default:
-		here := candidate{t, a.received, s.MatchesTotal.N, s.QueueDrops, a.late0}
-		before := a.holds
-		a.holds, a.late0, a.risen = here, 0, false
-		if before.at > 0 {
-			a.base.certain = true
-			return a.advance(before)
-		}
-	}
-	return 0
-}
-
-// fallen is how many alerts are missing by the counters of single rules, and of
-// which. A rule whose counter does not rise with its alerts, such as one of two
-// with the same name to Falco, is not among them.
-func (a *account) fallen(s *Snapshot, rs *ruleset) (sum uint64, lost []RuleLoss) {
-	if rs == nil || !a.base.byRule {
-		return 0, nil
-	}
-	a.sumByRule(s, rs)
-	for rule, raised := range a.scratch {
-		if rule == otherRule {
-			continue
-		}
-		received := countOf(a.byRule, rule) - countOf(a.base.recvByRule, rule)
-		raised -= min(raised, countOf(a.base.raisedByRule, rule))
-		if raised <= received {
-			continue
-		}
-		sum += raised - received
-		if len(lost) < maxLost {
-			lost = append(lost, RuleLoss{a.names.keys[rule], raised - received})
-		}
-	}
-	return sum, lost
-}
-
-// sumByRule writes the snapshot's counters by rule into scratch.
-func (a *account) sumByRule(s *Snapshot, rs *ruleset) {
-	clear(a.scratch)
-	for i, rule := range rs.rules[:min(len(rs.rules), len(s.RuleMatches))] {
-		if int(rule) >= len(a.scratch) {
-			a.scratch = append(a.scratch, make([]uint64, int(rule)+1-len(a.scratch))...)
-		}
-		a.scratch[rule] += s.RuleMatches[i]
-	}
-}
-
-func countOf(counts []uint64, i int) uint64 {
-	if i >= len(counts) {
 		return 0
 	}
-	return counts[i]
+	a.risen, a.quiet = 0, 0
+	if !a.base.byRule && rs != nil {
+		a.countByRule(s, rs) // until now the record of the ruleset was missing
+	}
+	if quiet {
+		a.harden()
+		a.base.certain, a.base.firm, a.holds, a.late0 = true, t, closing{}, 0
+		return a.advance(here, false)
+	}
+	confirmed := a.holds
+	if confirmed.at > 0 && t-confirmed.at < quietBefore {
+		// The same alerts may have overtaken both, as when several event sources
+		// take theirs at once.
+		return 0
+	}
+	here.late = a.late0
+	a.holds, a.late0 = here, 0
+	if confirmed.at == 0 {
+		return 0
+	}
+	a.base.certain = true
+	return a.advance(confirmed, true)
 }
 
-// advance closes the account without a flaw at a snapshot with the base's o. The
-// base's counts by rule stay: their differences are still the same. It returns
-// the flaws that there are nevertheless.
-func (a *account) advance(to candidate) flaws {
+// lose closes the account at a snapshot at which alerts are missing.
+func (a *account) lose(s *Snapshot, t int64, rs *ruleset, quiet bool, missing uint64, lost []ruleLoss) flaws {
+	if !a.base.certain && a.base.otherwise != flawMissing {
+		// What looks lost may have overtaken the base.
+		return a.close(s, t, tally{flaws: a.base.otherwise}, rs, quiet)
+	}
+	// What was closed since the last quiet snapshot is open again: nothing tells
+	// when they were lost, if as many have overtaken those between.
+	a.tallies.taint(a.base.firm, flawMissing)
+	kept, certain := a.base, a.base.certain
+	found := a.close(s, t, tally{flaws: flawMissing, missing: missing, lost: a.named(lost)}, rs, quiet)
+	var sum uint64
+	for _, l := range lost {
+		sum += l.missing
+	}
+	if certain && sum == missing {
+		// By rule it is known what is missing, whatever has overtaken this one: the
+		// old o less that is as good as a quiet snapshot's.
+		a.base.o, a.base.certain = kept.o-int64(sum), true
+		a.base.offsets = append(a.base.offsets[:0], kept.offsets...)
+		for _, l := range lost {
+			a.base.offset(l.rule, -int64(l.missing))
+		}
+	}
+	return found
+}
+
+// advance closes the account at a snapshot with the base's o; soft says that it
+// was not quiet. It returns the flaws that there are nevertheless.
+func (a *account) advance(to closing, soft bool) flaws {
 	sum := tally{
-		from: a.base.at, to: to.at, received: to.received - a.base.received, raised: to.raised - a.base.raised,
-		queueDrops: risenBy(to.queueDrops, a.base.queueDrops), late: to.late,
+		from: a.base.at, to: to.at, received: to.received - a.base.received, raised: to.raised - min(to.raised, a.base.raised),
+		queueDrops: risenBy(to.queueDrops, a.base.queueDrops), late: to.late, soft: soft,
 	}
 	if sum.queueDrops > 0 {
 		sum.flaws = flawQueueDrops
@@ -204,8 +197,26 @@ func (a *account) advance(to candidate) flaws {
 	a.tallies.add(sum)
 	a.stats.add(&sum)
 	a.base.at, a.base.received, a.base.raised, a.base.queueDrops = to.at, to.received, to.raised, to.queueDrops
-	a.risen = false
 	return sum.flaws
+}
+
+// harden makes what busy snapshots have closed as good as what the quiet one has
+// that follows them.
+func (a *account) harden() {
+	spans := a.tallies.spans
+	i := len(spans)
+	for i > 0 && spans[i-1].soft {
+		i--
+	}
+	if i == len(spans) {
+		return
+	}
+	soft := append([]tally(nil), spans[i:]...)
+	a.tallies.spans = spans[:i]
+	for _, s := range soft {
+		s.soft = false
+		a.tallies.add(s)
+	}
 }
 
 // close closes the account with a flaw, begins it anew, and returns all flaws of
@@ -214,7 +225,7 @@ func (a *account) close(s *Snapshot, t int64, sum tally, rs *ruleset, quiet bool
 	sum.from, sum.to, sum.late = a.base.at, t, max(a.late0, a.holds.late)
 	sum.received = a.received - a.base.received
 	if !sum.flaws.has(flawRestarted) && a.base.counted && s.MatchesTotal.Reported {
-		sum.raised = s.MatchesTotal.N - a.base.raised
+		sum.raised = risenBy(s.MatchesTotal, Counter{N: a.base.raised})
 	}
 	if sum.queueDrops = risenBy(s.QueueDrops, a.base.queueDrops); sum.queueDrops > 0 && !sum.flaws.has(flawRestarted) {
 		sum.flaws |= flawQueueDrops
@@ -226,26 +237,12 @@ func (a *account) close(s *Snapshot, t int64, sum tally, rs *ruleset, quiet bool
 	}
 	a.stats.add(&sum)
 	otherwise := flawMissing
-	if sum.flaws.has(flawRestarted | flawUncounted | flawClock) {
+	switch {
+	case sum.flaws.has(flawRestarted | flawUncounted | flawClock):
 		otherwise = flawRestarted
+	case sum.flaws.has(flawMiscounted):
+		otherwise = flawMiscounted
 	}
 	a.rebase(s, t, rs, quiet, otherwise)
 	return sum.flaws
-}
-
-// risenBy is how much a counter rose; one that is not reported is zero.
-func risenBy(now, before Counter) uint64 { return now.N - min(now.N, before.N) }
-
-// rebase makes the snapshot the one that the next are compared with.
-func (a *account) rebase(s *Snapshot, t int64, rs *ruleset, quiet bool, otherwise flaws) {
-	b := base{
-		at: t, received: a.received, raised: s.MatchesTotal.N, counted: s.MatchesTotal.Reported,
-		certain: quiet, otherwise: otherwise, queueDrops: s.QueueDrops,
-		recvByRule: append(a.base.recvByRule[:0], a.byRule...), raisedByRule: a.base.raisedByRule[:0],
-	}
-	if rs != nil {
-		a.sumByRule(s, rs)
-		b.raisedByRule, b.byRule = append(b.raisedByRule, a.scratch...), true
-	}
-	a.base, a.holds, a.late0, a.risen = b, candidate{}, 0, false
 }

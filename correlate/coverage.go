@@ -38,7 +38,8 @@ type Coverage struct {
 }
 
 // Coverage says how far the needed sensors prove that every alert of the window
-// arrived. Need names them; nil means all that were heard within the retention.
+// arrived. Need names them; nil means all that were heard within the retention,
+// and an empty list that nobody can.
 // The window must be valid. It only reads; the caller keeps writers away.
 func (s *Sensors) Coverage(w Window, need []string, tol Tolerance) Coverage {
 	c := Coverage{Sensors: need, Assumed: need == nil}
@@ -49,7 +50,7 @@ func (s *Sensors) Coverage(w Window, need []string, tol Tolerance) Coverage {
 		}
 	}
 	c.Sensors = slices.Compact(slices.Sorted(slices.Values(c.Sensors)))
-	if c.Assumed && (len(c.Sensors) == 0 || s.refusedLately()) {
+	if len(c.Sensors) == 0 || c.Assumed && s.refusedLately() {
 		c.Gaps = append(c.Gaps, Gap{Kind: GapNoSensor, Start: w.Start, End: w.End})
 	}
 	q := newInspection(w, tol, s.names)
@@ -96,9 +97,9 @@ func (s *Sensors) Proven(need []string) (accounted, heard time.Time) {
 		for _, known := range s.known {
 			take(known)
 		}
-		if len(s.known) == 0 {
-			take(nil)
-		}
+	}
+	if need == nil && len(s.known) == 0 || need != nil && len(need) == 0 {
+		take(nil) // nobody proves nothing
 	}
 	for _, hostname := range need {
 		take(s.known[hostname])

@@ -81,6 +81,7 @@ type tally struct {
 	queueDrops uint64     // that Falco itself reports
 	late       int64      // the most that an alert was older than a snapshot before it, in nanoseconds
 	lost       []RuleLoss // the missing by rule, where that is known
+	soft       bool       // closed by busy snapshots, and by no quiet one since
 }
 
 // RuleLoss is how many alerts of a rule are missing.
@@ -105,7 +106,7 @@ func (t tally) starting(from int64) tally {
 }
 
 func (t tally) like(next tally) bool {
-	return t.flaws == next.flaws && (t.late > usuallyLate) == (next.late > usuallyLate)
+	return t.flaws == next.flaws && t.soft == next.soft && (t.late > usuallyLate) == (next.late > usuallyLate)
 }
 
 func (t tally) joined(next tally) tally {
@@ -117,6 +118,7 @@ func (t tally) joined(next tally) tally {
 	t.surplus += next.surplus
 	t.queueDrops += next.queueDrops
 	t.late = max(t.late, next.late)
+	t.soft = t.soft || next.soft
 	t.lost = joinLosses(t.lost, next.lost)
 	return t
 }

@@ -2,9 +2,9 @@ package correlate
 
 import "time"
 
-// clockMemory is how far around a span its clock is looked at. What is received
-// late, as when a backlog drains, is not skewed: the distance of its snapshots
-// to the log's time comes down again, while that of a clock that is behind stays.
+// clockMemory is how far behind a span its clock is looked for. What is received
+// late, as when a backlog drains, is not skewed: the distance of its snapshots to
+// the log's time comes down again, while that of a clock that is behind stays.
 const clockMemory = int64(time.Hour)
 
 // inspection looks for gaps in the ledgers of sensors. An alert of the window is
@@ -86,8 +86,8 @@ func (q *inspection) flawed(from, to int64, f flaws, source string, special func
 // have is needed only for as long as its own run lasted.
 func (q *inspection) heartbeat(h *heartbeat, source string, present bool) {
 	usual := time.Duration(h.interval.usual())
-	if since := h.since(); q.from < since {
-		q.add(Gap{Kind: GapSilent, Source: source, Start: instant(q.from), End: instant(min(q.to, since)), Interval: usual})
+	if since, from := h.since(), max(q.from, h.needed); from < since && from < q.to {
+		q.add(Gap{Kind: GapSilent, Source: source, Start: instant(from), End: instant(min(q.to, since)), Interval: usual})
 	}
 	spans, before := h.beats.over(q.from, q.to)
 	for i := range spans {
@@ -104,8 +104,11 @@ func (q *inspection) heartbeat(h *heartbeat, source string, present bool) {
 			}
 			return b.ratio > q.tol.KernelDropRatio
 		})
-		if skew := h.clock(before + i); max(skew, -skew) > q.skew && !b.flaws.has(flawClock) {
-			q.add(Gap{Kind: GapClockSkew, Source: source, Start: instant(b.from), End: instant(b.to), Skew: time.Duration(-skew)})
+		if behind := h.clock(before + i); max(behind, -behind) > q.skew && !b.flaws.has(flawClock) {
+			g := Gap{Kind: GapClockSkew, Source: source, Start: instant(b.from), End: instant(b.to), Skew: time.Duration(-behind)}
+			// Perhaps it is a backlog that has not drained yet.
+			g.Open = present && behind > 0 && b.segment == h.segment && h.last-b.to < clockMemory
+			q.add(g)
 		}
 		for _, rule := range q.required {
 			if !b.rules.has(rule.number) {
@@ -123,20 +126,13 @@ func (q *inspection) heartbeat(h *heartbeat, source string, present bool) {
 }
 
 // clock is how far the clock was behind the log's at the i-th span: the least
-// distance over the spans around it that have the same clock.
+// distance of that span and of those after it with the same clock. A small one
+// before says nothing: the clock may have been set since.
 func (h *heartbeat) clock(i int) int64 {
 	spans := h.beats.spans
 	least := spans[i].distance
-	for k := i - 1; k >= 0 && spans[k].segment == spans[i].segment && spans[i].from-spans[k].to < clockMemory; k-- {
-		least = min(least, spans[k].distance)
-	}
 	for k := i + 1; k < len(spans) && spans[k].segment == spans[i].segment && spans[k].from-spans[i].to < clockMemory; k++ {
 		least = min(least, spans[k].distance)
-	}
-	for _, b := range h.young {
-		if b.segment+h.silences == spans[i].segment {
-			least = min(least, b.distance)
-		}
 	}
 	return least
 }

@@ -50,6 +50,15 @@ func (v *interval) usual() int64 {
 	return sorted[(n-1)/2]
 }
 
+// least is the least of the remembered intervals, 0 when there is none.
+func (v *interval) least() int64 {
+	n := min(v.count, learnedFrom)
+	if n == 0 {
+		return 0
+	}
+	return slices.Min(v.recent[:n])
+}
+
 // known reports whether enough intervals were seen to judge others by.
 func (v *interval) known() bool { return v.count >= judgedFrom }
 

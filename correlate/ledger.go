@@ -61,7 +61,7 @@ func (l *ledger) snapshot(s *Snapshot, logged int64) flaws {
 		}
 		h = &heartbeat{source: s.EventSource}
 		l.heartbeats = append(l.heartbeats, h)
-		h.begin(s, t, rs)
+		h.begin(s, t, logged-t, rs, l.began(s, t))
 	case h.stale(s, t):
 		l.stale++
 		l.account.stats.Stale++
@@ -75,6 +75,17 @@ func (l *ledger) snapshot(s *Snapshot, logged int64) flaws {
 		}
 	}
 	return found | l.account.take(s, t, rs, fresh)
+}
+
+// began is when the run of a snapshot began, as far as that was heard; else 0.
+func (l *ledger) began(s *Snapshot, t int64) int64 {
+	switch {
+	case s.Run == l.account.run:
+		return l.account.since
+	case l.account.snapshot > 0:
+		return t
+	}
+	return 0
 }
 
 // heartbeat returns that of an event source, or nil.
@@ -148,13 +159,12 @@ func (s *sensor) status() SensorStatus {
 		return st
 	}
 	p := &st.Proof
-	p.Stale = l.stale
+	p.Stale, p.RunsAlternate = l.stale, l.account.alternated
 	p.Offset, p.OffsetKnown = l.account.offset()
 	p.Heard, p.Accounted = sometime(l.heard()), sometime(l.accounted())
 	for _, h := range l.heartbeats {
 		p.Sources = append(p.Sources, h.source)
 		p.UsualInterval = max(p.UsualInterval, time.Duration(h.interval.usual()))
-		p.RunsAlternate += h.alternated
 		p.RulesCounted = p.RulesCounted || h.rules != nil && len(h.rules.rules) > 0
 		n := len(h.beats.spans)
 		if n == 0 || h.run != l.account.run {

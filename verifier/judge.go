@@ -52,8 +52,8 @@ func (f *findings) look(state *correlate.State, ask asked) (err error) {
 	// sensors matter.
 	total := func(q correlate.Query) (n uint64) {
 		sensors := ask.need
-		if sensors == nil {
-			sensors = []string{""}
+		if len(sensors) == 0 {
+			sensors = []string{""} // of all
 		}
 		for _, q.Sensor = range sensors {
 			if err == nil {

@@ -29,7 +29,7 @@ type ServiceOptions struct {
 	// valid. The zero value tolerates nothing and settles at once: start from
 	// DefaultPolicy.
 	Policy Policy
-	// Sensors are the hostnames of the sensors that must prove silence. Nil
+	// Sensors are the hostnames of the sensors that must prove silence. None
 	// means all that were heard within the retention, which verdicts then say is
 	// assumed.
 	Sensors []string
@@ -75,6 +75,9 @@ func NewService(opts ServiceOptions) *Service {
 		meters:  newServiceMetrics(opts.Registerer),
 
 		replaying: make(chan struct{}, 1),
+	}
+	if len(s.sensors) == 0 {
+		s.sensors = nil // an empty list is no list of nobody
 	}
 	if s.catchUp <= 0 {
 		s.catchUp = DefaultCatchUp

@@ -23,7 +23,7 @@ type waiting struct {
 
 // waiter is one question that waits. It is woken at most once.
 type waiter struct {
-	ask   asked
+	ask   *asked
 	end   time.Time // of the window, with the settling margin
 	woken chan struct{}
 	key   proofKey
@@ -40,7 +40,7 @@ type proofKey struct {
 // enter takes a place for a question, or returns nil when nobody may wait any
 // more. The caller has locked the tail's state for reading, so that nothing is
 // missed.
-func (t *Tail) enter(ask asked) *waiter {
+func (t *Tail) enter(ask *asked) *waiter {
 	w := &waiter{ask: ask, end: ask.Window.End.Add(ask.policy.Settling), woken: make(chan struct{})}
 	w.key = proofKey{ask.Sensor, ask.policy.Evidence == Heard}
 	q := &t.waiting
@@ -64,18 +64,24 @@ func (t *Tail) enter(ask asked) *waiter {
 	return w
 }
 
-// leave gives the place up. It may be called after the question was woken.
+// Waiting is how many questions wait for a verdict.
+func (t *Tail) Waiting() int {
+	t.waiting.mu.Lock()
+	defer t.waiting.mu.Unlock()
+	return len(t.waiting.all)
+}
+
+// leave wakes a question whose time is up, unless it was woken already.
 func (t *Tail) leave(w *waiter) {
 	t.waiting.mu.Lock()
 	defer t.waiting.mu.Unlock()
-	t.waiting.remove(w)
+	if _, ok := t.waiting.all[w]; ok {
+		t.waiting.wake(w)
+	}
 }
 
-// remove takes w out of all lists.
-func (q *waiting) remove(w *waiter) {
-	if _, ok := q.all[w]; !ok {
-		return
-	}
+// wake takes w out of all lists, and has its question looked at again.
+func (q *waiting) wake(w *waiter) {
 	delete(q.all, w)
 	delete(q.byNamespace[w.ask.Namespace], w)
 	if len(q.byNamespace[w.ask.Namespace]) == 0 {
@@ -85,11 +91,6 @@ func (q *waiting) remove(w *waiter) {
 	if q.byProof[w.key].Len() == 0 {
 		delete(q.byProof, w.key)
 	}
-}
-
-// wake answers w: it leaves, and its question is looked at again.
-func (q *waiting) wake(w *waiter) {
-	q.remove(w)
 	close(w.woken)
 }
 

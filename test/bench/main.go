@@ -65,6 +65,7 @@ func rows(large bool) []comparison {
 	var all []comparison
 	all = append(all, transportRows()...)
 	all = append(all, logRows()...)
+	all = append(all, proofRows()...)
 	return append(all, indexRows(large)...)
 }
 
