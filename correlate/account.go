@@ -1,6 +1,9 @@
 package correlate
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	// quietBefore is how long before a snapshot there must have been no alert for
@@ -166,7 +169,7 @@ func (a *account) lose(s *Snapshot, t int64, rs *ruleset, quiet bool, missing ui
 	// What was closed since the last quiet snapshot is open again: nothing tells
 	// when they were lost, if as many have overtaken those between.
 	a.tallies.taint(a.base.firm, flawMissing)
-	kept, certain := a.base, a.base.certain
+	o, certain, offsets := a.base.o, a.base.certain, slices.Clone(a.base.offsets)
 	found := a.close(s, t, tally{flaws: flawMissing, missing: missing, lost: a.named(lost)}, rs, quiet)
 	var sum uint64
 	for _, l := range lost {
@@ -175,8 +178,7 @@ func (a *account) lose(s *Snapshot, t int64, rs *ruleset, quiet bool, missing ui
 	if certain && sum == missing {
 		// By rule it is known what is missing, whatever has overtaken this one: the
 		// old o less that is as good as a quiet snapshot's.
-		a.base.o, a.base.certain = kept.o-int64(sum), true
-		a.base.offsets = append(a.base.offsets[:0], kept.offsets...)
+		a.base.o, a.base.certain, a.base.offsets = o-int64(sum), true, offsets
 		for _, l := range lost {
 			a.base.offset(l.rule, -int64(l.missing))
 		}

@@ -29,7 +29,8 @@ type beat struct {
 	flaws    flaws
 	segment  uint32   // spans of one segment have the same clock
 	rules    *ruleset // loaded; nil when not known
-	distance int64    // the least of log time less snapshot time, in nanoseconds
+	distance int64    // the least of log time less snapshot time at their ends, in nanoseconds
+	ahead    int64    // likewise at both ends: below zero the clock was ahead, whatever the delay
 	drops    uint64   // kernel events dropped
 	events   uint64   // kernel events seen meanwhile
 	ratio    float64  // the worst of drops to events between two snapshots
@@ -57,7 +58,7 @@ func (b beat) joined(next beat) beat {
 		b.flaws |= flawClock
 		b.segment = next.segment
 	}
-	b.distance = min(b.distance, next.distance)
+	b.distance, b.ahead = min(b.distance, next.distance), min(b.ahead, next.ahead)
 	if b.rules != next.rules {
 		b.rules = nil
 	}

@@ -40,7 +40,7 @@ type heartbeat struct {
 type youngBeat struct {
 	beat
 	step  int64 // how much further the sensor's time moved than the log's
-	least int64 // the least interval when it came; 0 when none was known
+	least int64 // the least interval when it came; 0 when that was not known
 }
 
 // stale reports whether a snapshot was overtaken by a later one of its run, or
@@ -63,7 +63,7 @@ func behind(now, before Counter) bool { return now.Reported && before.Reported &
 // its run began, where the run is known from its start.
 func (h *heartbeat) begin(s *Snapshot, t, distance int64, rs *ruleset, needed int64) {
 	h.run, h.last, h.distance, h.needed = s.Run, t, distance, needed
-	h.interval.phase = true
+	h.interval.restart()
 	h.take(s, rs)
 }
 
@@ -81,7 +81,10 @@ func (h *heartbeat) take(s *Snapshot, rs *ruleset) {
 // show later.
 func (h *heartbeat) snapshot(s *Snapshot, t, distance int64, rs *ruleset, stats *ProofStats) flaws {
 	b := youngBeat{
-		beat: beat{from: h.last, to: t, distance: distance, rules: rs, flaws: h.noted, drops: h.notedDrops, events: h.notedEvs},
+		beat: beat{
+			from: h.last, to: t, distance: distance, ahead: min(distance, h.distance), rules: rs,
+			flaws: h.noted, drops: h.notedDrops, events: h.notedEvs,
+		},
 		step: h.distance - distance, least: h.interval.least(),
 	}
 	if h.noted.has(flawKernelDrops) {
@@ -95,7 +98,7 @@ func (h *heartbeat) snapshot(s *Snapshot, t, distance int64, rs *ruleset, stats 
 	case s.Run != h.run:
 		b.flaws |= flawRestarted
 		h.previous, h.run = h.run, s.Run
-		h.interval.phase = true
+		h.interval.restart()
 	case behind(s.KernelEvents, h.events), behind(s.EventsProcessed, h.processed):
 		b.flaws |= flawRestarted
 	case !backwards:
@@ -138,11 +141,12 @@ func (h *heartbeat) judge() {
 		if b.least == 0 {
 			b.least = h.interval.least()
 		}
-		if b.stepped() {
-			b.flaws |= flawClock // how long before its end is not known
+		if b.setForward() {
+			b.flaws |= flawClock // when is not known
 		}
-		if b.flaws.has(flawRestarted | flawSilent | flawClock) {
-			h.segment++ // the clock may have been set meanwhile
+		// The clock may have been set meanwhile, or backwards, or the delay rose.
+		if b.flaws.has(flawRestarted|flawSilent|flawClock) || b.step < -stepLeast {
+			h.segment++
 		}
 		b.segment = h.segment
 		h.beats.add(b.beat)
@@ -150,13 +154,11 @@ func (h *heartbeat) judge() {
 	h.young = h.young[:0]
 }
 
-// stepped reports whether the sensor's clock was set within the beat. Its time has
-// then moved otherwise than the log's, and otherwise than from one snapshot to the
-// next. In a backlog that drains the first is so and the second is not; of a
-// snapshot that waited for an event it is the other way round.
-func (b *youngBeat) stepped() bool {
-	excess := b.to - b.from - b.least
-	return b.step > stepLeast && excess > stepLeast || b.step < -stepLeast && excess < -stepLeast
+// setForward reports whether the sensor's clock may have been set forward within
+// the beat: its time has then moved further than the log's. It has too when a
+// backlog drains, but then no further than from one snapshot to the next.
+func (b *youngBeat) setForward() bool {
+	return b.step > stepLeast && b.to-b.from-b.least > stepLeast
 }
 
 // since is when the first snapshot that still counts was taken.

@@ -125,14 +125,19 @@ func (q *inspection) heartbeat(h *heartbeat, source string, present bool) {
 	}
 }
 
-// clock is how far the clock was behind the log's at the i-th span: the least
-// distance of that span and of those after it with the same clock. A small one
-// before says nothing: the clock may have been set since.
+// clock is how far the clock was behind the log's at the i-th span, negative when
+// it was ahead. A snapshot from the future is proof enough that it was ahead. For
+// how far it was behind counts the least distance of that span and of those after
+// it with the same clock. A small one before says nothing: the clock may have been
+// set since.
 func (h *heartbeat) clock(i int) int64 {
 	spans := h.beats.spans
 	least := spans[i].distance
 	for k := i + 1; k < len(spans) && spans[k].segment == spans[i].segment && spans[k].from-spans[i].to < clockMemory; k++ {
 		least = min(least, spans[k].distance)
+	}
+	if ahead := spans[i].ahead; ahead < 0 && -ahead > least {
+		return ahead
 	}
 	return least
 }

@@ -27,7 +27,12 @@ type interval struct {
 	// phase is true until the first interval of a run is over: Falco's first
 	// snapshot comes at once and the second with the timer.
 	phase bool
+	// first and second are the two least intervals of the run; 0 for none.
+	first, second int64
 }
+
+// restart begins a new run, whose interval may be another one.
+func (v *interval) restart() { v.phase, v.first, v.second = true, 0, 0 }
 
 // learn takes in the distance between two snapshots of one run.
 func (v *interval) learn(ns int64) {
@@ -37,6 +42,12 @@ func (v *interval) learn(ns int64) {
 	}
 	v.recent[v.count%learnedFrom] = ns
 	v.count++
+	switch {
+	case v.first == 0 || ns < v.first:
+		v.first, v.second = ns, v.first
+	case v.second == 0 || ns < v.second:
+		v.second = ns
+	}
 }
 
 // usual is the learned interval in nanoseconds, 0 when nothing was learned yet.
@@ -50,13 +61,13 @@ func (v *interval) usual() int64 {
 	return sorted[(n-1)/2]
 }
 
-// least is the least of the remembered intervals, 0 when there is none.
+// least is the least interval of the run, or 0 when no second one agrees with it:
+// where most snapshots are lost, the least may be several intervals.
 func (v *interval) least() int64 {
-	n := min(v.count, learnedFrom)
-	if n == 0 {
+	if v.second == 0 || v.second-v.first > max(stepLeast, v.first/8) {
 		return 0
 	}
-	return slices.Min(v.recent[:n])
+	return v.first
 }
 
 // known reports whether enough intervals were seen to judge others by.

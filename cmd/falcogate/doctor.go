@@ -16,44 +16,83 @@ import (
 const maxFalcoConfig = 4 << 20
 
 func newDoctorCommand(environ []string, streams stdio) *cobra.Command {
-	var falcoConfig, output string
+	var (
+		server      serverOptions
+		falcoConfig string
+	)
 	cmd := &cobra.Command{
-		Use:   "doctor --falco-config FILE",
-		Short: "Say which settings of Falco the proof of silence lacks",
-		Long: `Check a falco.yaml, or the values of Falco's Helm chart, before it is rolled out:
-whether alerts reach falcogate, and whether silence can be proven. For each setting
-that stands in the way it says what it is, what to set and why.
+		Use:   "doctor",
+		Short: "Say what the proof of silence lacks, and which setting of Falco gives it",
+		Long: `Ask falcogate what each sensor lacks for proof: from what it sends and from the gaps
+of the last hour. For each finding it says which setting of Falco mends it.
 
-One file is seen: not what its config_files add, nor Falco's command line or
-environment.
+With --falco-config check a falco.yaml, or the values of Falco's Helm chart, before it
+is rolled out; no server is asked then. One file is seen: not what its config_files
+add, nor Falco's command line or environment.
 
-Exit codes: 0 nothing or only warnings, 2 errors or the file can't be read,
+Exit codes: 0 nothing or only warnings, 2 errors or nothing could be found out,
 3 wrong usage.`,
-		Example: `  falcogate doctor --falco-config /etc/falco/falco.yaml
-  helm get values falco -n falco --all -o yaml | falcogate doctor --falco-config -
-  falcogate doctor --falco-config values.yaml -o json`,
+		Example: `  falcogate doctor
+  falcogate doctor --falco-config /etc/falco/falco.yaml
+  helm get values falco -n falco --all -o yaml | falcogate doctor --falco-config -`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := configure(cmd, environ, ""); err != nil {
 				return err
 			}
-			if falcoConfig == "" {
-				return usagef("want --falco-config FILE: a falco.yaml or values of Falco's Helm chart, - for standard input")
+			if f := cmd.Flags().Lookup("falco-config"); f.Changed && falcoConfig == "" {
+				return usagef("--falco-config is empty: name a file, - for standard input, or leave it out to ask the server")
 			}
-			d, err := diagnoseConfig(falcoConfig, streams.in)
-			if err != nil {
-				return &exitError{code: exitInconclusive, err: err}
+			out := newPrinter(streams.out, server.output)
+			errors, err := 0, error(nil)
+			if falcoConfig != "" {
+				errors, err = checkConfig(out, falcoConfig, streams.in)
+			} else {
+				errors, err = examine(cmd, out, &server)
 			}
-			if err := newPrinter(streams.out, output).configDiagnosis(d); err != nil {
-				return &exitError{code: exitInconclusive, err: err}
+			switch {
+			case err != nil:
+				return err
+			case errors > 0:
+				return &exitError{code: exitInconclusive}
 			}
-			return d.code()
+			return nil
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&falcoConfig, "falco-config", "", "`file` to check: falco.yaml or chart values; - for standard input")
-	choiceFlag(flags, &output, "output", "o", "text", []string{"text", "json", "jsonl"}, "how to write the answer")
+	server.register(flags)
+	flags.StringVar(&falcoConfig, "falco-config", "", "`file` to check instead: falco.yaml or chart values; - for standard input")
 	return cmd
+}
+
+// checkConfig checks a configuration of Falco and returns how many errors it has.
+func checkConfig(out printer, path string, stdin io.Reader) (int, error) {
+	d, err := diagnoseConfig(path, stdin)
+	if err != nil {
+		return 0, &exitError{code: exitInconclusive, err: err}
+	}
+	if err := out.configDiagnosis(d); err != nil {
+		return 0, &exitError{code: exitInconclusive, err: err}
+	}
+	return d.Errors, nil
+}
+
+// examine asks the server what the sensors lack, and returns how many errors
+// there are.
+func examine(cmd *cobra.Command, out printer, server *serverOptions) (int, error) {
+	client, closeIdle, err := server.client()
+	if err != nil {
+		return 0, err
+	}
+	defer closeIdle()
+	d, err := client.Diagnose(cmd.Context())
+	if err != nil {
+		return 0, asked(err)
+	}
+	if err := out.diagnosis(d); err != nil {
+		return 0, &exitError{code: exitInconclusive, err: err}
+	}
+	return d.Errors, nil
 }
 
 // configDiagnosis is what was found in one configuration of Falco.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -177,6 +178,21 @@ func scriptAwaitFile(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return err
 	}))
+}
+
+// scriptExplained asks a daemon to explain the verdict in a file, which must come
+// out the same.
+func scriptExplained(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: explained NAME FILE")
+	}
+	var verdict struct {
+		ID string `json:"id"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &verdict))
+	if code := exitCode(ts, []string{"falcogate", "explain", verdict.ID, "--server", "http://" + ts.Getenv(args[0]+"_API")}); code != 0 {
+		ts.Fatalf("exit code %d, want 0", code)
+	}
 }
 
 // scriptMetric wants a sample of a daemon's metrics, once it has come.

@@ -78,6 +78,7 @@ func runScripts(t *testing.T, dir string, external bool) {
 			"awaitfile":    scriptAwaitFile,
 			"logged":       scriptLogged,
 			"metric":       scriptMetric,
+			"explained":    scriptExplained,
 		},
 	})
 }
