@@ -66,7 +66,7 @@ func gapMessage(g *correlate.Gap) string {
 	if g.Source != "" {
 		who += " (source " + g.Source + ")"
 	}
-	span := fmt.Sprintf("from %s to %s", clock(g.Start), clock(g.End))
+	span := fmt.Sprintf("between %s and %s", clock(g.Start), clock(g.End))
 	switch g.Kind {
 	case correlate.GapNoSensor:
 		if g.Sensor == "" {

@@ -40,7 +40,7 @@ func (p printer) diagnosis(d *verifier.Diagnosis) error {
 	summary := "nothing is missing for proof"
 	switch {
 	case d.Errors > 0:
-		summary = fmt.Sprintf("%s, %s; until the errors are gone no gate over these sensors can pass", counted(d.Errors, "error"), counted(d.Warnings, "warning"))
+		summary = fmt.Sprintf("%s, %s; no gate over what they touch can pass", counted(d.Errors, "error"), counted(d.Warnings, "warning"))
 	case d.Warnings > 0:
 		summary = counted(d.Warnings, "warning") + ", and nothing that rules the proof out"
 	}
