@@ -41,9 +41,9 @@ type Query struct {
 	Wait               time.Duration
 	AsOf               uint64
 
-	Scope    string // alerts only: all, host or unattributed
-	Order    string // alerts only: OrderNewest or OrderOldest
-	Cursor   string // alerts only: AlertList.NextCursor
+	Scope  string // alerts only: all, host or unattributed
+	Order  string // alerts only: OrderNewest or OrderOldest
+	Cursor string // alerts only: AlertList.NextCursor
 }
 
 // params are the parameters that are set, by name.

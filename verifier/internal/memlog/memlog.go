@@ -104,6 +104,13 @@ func (l *Log) Down(err error) { l.change(func() { l.down = err }) }
 // Break makes the tail end with err.
 func (l *Log) Break(err error) { l.change(func() { l.broken = err }) }
 
+// Records returns what the log holds.
+func (l *Log) Records() []*correlate.Record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.records)
+}
+
 // Verdicts returns what was published.
 func (l *Log) Verdicts() []Verdict {
 	l.mu.Lock()
