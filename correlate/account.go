@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -15,6 +16,9 @@ const (
 	// or at the sixth in a row: in the recordings one in eight was overtaken.
 	surplusQuiet = 2
 	surplusAny   = 6
+	// keptRecent is how many alerts are remembered to tell how many may have
+	// overtaken a snapshot; the most that was seen are 23.
+	keptRecent = 32
 )
 
 // account compares the alerts that a sensor says it has raised with those that
@@ -32,11 +36,12 @@ type account struct {
 	names *ruleNames
 	stats *ProofStats
 
-	received uint64   // alerts, deduplicated
-	byRule   []uint64 // of these, by rule
-	latest   int64    // the latest event time of an alert, no later than the snapshot before it
-	late     int64    // the most that an alert since the last snapshot was older than that
-	snapshot int64    // when the last was taken, 0 before the first
+	received uint64            // alerts, deduplicated
+	byRule   []uint64          // of these, by rule
+	latest   int64             // the latest event time of an alert, no later than the snapshot before it
+	recent   [keptRecent]int64 // event times of the latest alerts, a ring
+	late     int64             // the most that an alert since the last snapshot was older than that
+	snapshot int64             // when the last was taken, 0 before the first
 	run      Run
 	previous Run     // the run before
 	since    int64   // when the run's first snapshot was taken; 0 when the run was not heard from its start
@@ -49,6 +54,7 @@ type account struct {
 	late0   int64   // as late, since the base or what holds
 	risen   int     // snapshots in a row with a greater o than the base
 	quiet   int     // of these, quiet ones
+	rose    int64   // when the last of these was taken
 	noted   flaws   // by alerts since the last snapshot
 	tallies timeline[tally]
 	scratch []uint64
@@ -72,6 +78,7 @@ func (a *account) alert(rule uint32, t int64) {
 		a.byRule = append(a.byRule, make([]uint64, int(rule)+1-len(a.byRule))...)
 	}
 	a.byRule[rule]++
+	a.recent[a.received%keptRecent] = t
 	a.latest = max(a.latest, t)
 	a.late = max(a.late, a.snapshot-t)
 }
@@ -127,7 +134,10 @@ func (a *account) compare(s *Snapshot, t int64, rs *ruleset, quiet bool) flaws {
 	case fell > 0 || rose < 0:
 		return a.lose(s, t, rs, quiet, max(fell, uint64(max(-rose, 0))), lost)
 	case rose > 0:
-		a.risen++
+		if a.risen > 0 && t-a.rose < quietBefore {
+			return 0 // of another source, and overtaken by the same alerts
+		}
+		a.risen, a.rose = a.risen+1, t
 		if quiet {
 			a.quiet++
 		}
@@ -142,7 +152,7 @@ func (a *account) compare(s *Snapshot, t int64, rs *ruleset, quiet bool) flaws {
 	}
 	if quiet {
 		a.harden()
-		a.base.certain, a.base.firm, a.holds, a.late0 = true, t, closing{}, 0
+		a.base.certain, a.base.soft, a.base.firm, a.holds, a.late0 = true, a.base.soft[:0], t, closing{}, 0
 		return a.advance(here, false)
 	}
 	confirmed := a.holds
@@ -156,7 +166,7 @@ func (a *account) compare(s *Snapshot, t int64, rs *ruleset, quiet bool) flaws {
 	if confirmed.at == 0 {
 		return 0
 	}
-	a.base.certain = true
+	a.base.confirm(confirmed.at)
 	return a.advance(confirmed, true)
 }
 
@@ -166,24 +176,37 @@ func (a *account) lose(s *Snapshot, t int64, rs *ruleset, quiet bool, missing ui
 		// What looks lost may have overtaken the base.
 		return a.close(s, t, tally{flaws: a.base.otherwise}, rs, quiet)
 	}
-	// What was closed since the last quiet snapshot is open again: nothing tells
-	// when they were lost, if as many have overtaken those between.
-	a.tallies.taint(a.base.firm, flawMissing)
-	o, certain, offsets := a.base.o, a.base.certain, slices.Clone(a.base.offsets)
-	found := a.close(s, t, tally{flaws: flawMissing, missing: missing, lost: a.named(lost)}, rs, quiet)
-	var sum uint64
+	a.tallies.taint(a.base.doubtful(), flawMissing)
+	var byRule uint64
 	for _, l := range lost {
-		sum += l.missing
+		byRule += l.missing
 	}
-	if certain && sum == missing {
-		// By rule it is known what is missing, whatever has overtaken this one: the
-		// old o less that is as good as a quiet snapshot's.
-		a.base.o, a.base.certain, a.base.offsets = o-int64(sum), true, offsets
+	// By rule it is known what is missing, whatever has overtaken this snapshot: the
+	// old o less that is as good as a quiet snapshot's. A quiet one's own is better.
+	o := a.base.o - int64(byRule)
+	exact := !quiet && a.base.certain && byRule == missing && a.o(s)-o <= a.near(t)
+	offsets := slices.Clone(a.base.offsets)
+	found := a.close(s, t, tally{flaws: flawMissing, missing: missing, lost: a.named(lost)}, rs, quiet)
+	if exact {
+		a.base.o, a.base.certain, a.base.offsets = o, true, offsets
 		for _, l := range lost {
 			a.base.offset(l.rule, -int64(l.missing))
 		}
 	}
 	return found
+}
+
+// near is how many alerts at most may have overtaken a snapshot at t.
+func (a *account) near(t int64) (n int64) {
+	for _, at := range a.recent {
+		if at >= t-quietBefore {
+			n++
+		}
+	}
+	if n == keptRecent {
+		return math.MaxInt64
+	}
+	return n
 }
 
 // advance closes the account at a snapshot with the base's o; soft says that it

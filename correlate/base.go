@@ -5,6 +5,7 @@ package correlate
 type base struct {
 	at         int64   // 0: there is none
 	firm       int64   // the last quiet snapshot with the same o; what was closed later rests on busy ones
+	soft       []int64 // the latest of those, at most keptSoft
 	o          int64   // R - M, less what is known to have overtaken it
 	offsets    []int64 // likewise by rule
 	byRule     bool    // offsets are known
@@ -14,6 +15,28 @@ type base struct {
 	queueDrops Counter
 
 	received, raised uint64 // for the figures of the span that follows
+}
+
+// keptSoft is how many spans that busy snapshots have closed a loss reopens. In
+// the recordings one busy snapshot in eight was overtaken: for a loss to have hidden
+// behind more than these, as many alerts of its rule must have overtaken each.
+const keptSoft = 4
+
+// confirm notes that busy snapshots have closed the account at an instant.
+func (b *base) confirm(at int64) {
+	if len(b.soft) == keptSoft {
+		b.soft = append(b.soft[:0], b.soft[1:]...)
+	}
+	b.soft, b.certain = append(b.soft, at), true
+}
+
+// doubtful is from when on it is not known when alerts were lost whose loss shows
+// now.
+func (b *base) doubtful() int64 {
+	if len(b.soft) == keptSoft {
+		return b.soft[0]
+	}
+	return b.firm
 }
 
 // ruleLoss is how many alerts of a rule are missing.
@@ -36,7 +59,7 @@ func (a *account) o(s *Snapshot) int64 { return int64(a.received) - int64(s.Matc
 // rebase makes the snapshot the base.
 func (a *account) rebase(s *Snapshot, t int64, rs *ruleset, quiet bool, otherwise flaws) {
 	a.base = base{
-		at: t, firm: t, o: a.o(s), offsets: a.base.offsets[:0], counted: s.MatchesTotal.Reported, certain: quiet, otherwise: otherwise,
+		at: t, firm: t, soft: a.base.soft[:0], o: a.o(s), offsets: a.base.offsets[:0], counted: s.MatchesTotal.Reported, certain: quiet, otherwise: otherwise,
 		queueDrops: s.QueueDrops, received: a.received, raised: s.MatchesTotal.N,
 	}
 	if rs != nil {

@@ -30,7 +30,8 @@ type beat struct {
 	segment  uint32   // spans of one segment have the same clock
 	rules    *ruleset // loaded; nil when not known
 	distance int64    // the least of log time less snapshot time at their ends, in nanoseconds
-	ahead    int64    // likewise at both ends: below zero the clock was ahead, whatever the delay
+	farthest int64    // the greatest of them
+	ahead    int64    // the least at both ends: below zero the clock was ahead, whatever the delay
 	drops    uint64   // kernel events dropped
 	events   uint64   // kernel events seen meanwhile
 	ratio    float64  // the worst of drops to events between two snapshots
@@ -39,12 +40,19 @@ type beat struct {
 func (b beat) bounds() (from, to int64) { return b.from, b.to }
 
 func (b beat) starting(from int64) beat {
-	b.from = from
+	b.from, b.drops, b.events = from, 0, 0
+	return b
+}
+
+func (b beat) ending(to int64) beat {
+	b.to = to
 	return b
 }
 
 func (b beat) like(next beat) bool {
-	return b.flaws == next.flaws && b.segment == next.segment && b.rules == next.rules
+	// A clock that is slewed, or a delay, must not be hidden among others.
+	steady := max(b.farthest, next.farthest)-min(b.distance, next.distance) <= stepLeast
+	return b.flaws == next.flaws && b.segment == next.segment && b.rules == next.rules && steady
 }
 
 func (b beat) joined(next beat) beat {
@@ -58,7 +66,8 @@ func (b beat) joined(next beat) beat {
 		b.flaws |= flawClock
 		b.segment = next.segment
 	}
-	b.distance, b.ahead = min(b.distance, next.distance), min(b.ahead, next.ahead)
+	b.distance, b.farthest = min(b.distance, next.distance), max(b.farthest, next.farthest)
+	b.ahead = min(b.ahead, next.ahead)
 	if b.rules != next.rules {
 		b.rules = nil
 	}
@@ -102,7 +111,12 @@ const maxLost = 8
 func (t tally) bounds() (from, to int64) { return t.from, t.to }
 
 func (t tally) starting(from int64) tally {
-	t.from = from
+	t.from, t.raised, t.received, t.missing, t.surplus, t.queueDrops, t.lost = from, 0, 0, 0, 0, 0, nil
+	return t
+}
+
+func (t tally) ending(to int64) tally {
+	t.to = to
 	return t
 }
 

@@ -82,7 +82,7 @@ func (h *heartbeat) take(s *Snapshot, rs *ruleset) {
 func (h *heartbeat) snapshot(s *Snapshot, t, distance int64, rs *ruleset, stats *ProofStats) flaws {
 	b := youngBeat{
 		beat: beat{
-			from: h.last, to: t, distance: distance, ahead: min(distance, h.distance), rules: rs,
+			from: h.last, to: t, distance: distance, farthest: distance, ahead: min(distance, h.distance), rules: rs,
 			flaws: h.noted, drops: h.notedDrops, events: h.notedEvs,
 		},
 		step: h.distance - distance, least: h.interval.least(),
@@ -141,11 +141,15 @@ func (h *heartbeat) judge() {
 		if b.least == 0 {
 			b.least = h.interval.least()
 		}
-		if b.setForward() {
-			b.flaws |= flawClock // when is not known
+		forward := b.setForward()
+		if forward {
+			// When is not known, so that the worse of both ends counts.
+			b.distance = max(b.distance, b.distance+b.step)
 		}
-		// The clock may have been set meanwhile, or backwards, or the delay rose.
-		if b.flaws.has(flawRestarted|flawSilent|flawClock) || b.step < -stepLeast {
+		b.farthest = b.distance
+		// What comes later excuses nothing that came before the clock was set, or may
+		// have been.
+		if forward || b.flaws.has(flawRestarted|flawSilent|flawClock) {
 			h.segment++
 		}
 		b.segment = h.segment
@@ -156,9 +160,14 @@ func (h *heartbeat) judge() {
 
 // setForward reports whether the sensor's clock may have been set forward within
 // the beat: its time has then moved further than the log's. It has too when a
-// backlog drains, but then no further than from one snapshot to the next.
+// backlog drains, but then no further than from one snapshot to the next, or,
+// where it is not known how far that is, four times as far as the log's at least.
 func (b *youngBeat) setForward() bool {
-	return b.step > stepLeast && b.to-b.from-b.least > stepLeast
+	passed := b.to - b.from
+	if b.least == 0 {
+		return b.step > stepLeast && b.step < passed-passed/4
+	}
+	return b.step > stepLeast && passed-b.least > stepLeast
 }
 
 // since is when the first snapshot that still counts was taken.

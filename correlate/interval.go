@@ -61,10 +61,24 @@ func (v *interval) usual() int64 {
 	return sorted[(n-1)/2]
 }
 
-// least is the least interval of the run, or 0 when no second one agrees with it:
-// where most snapshots are lost, the least may be several intervals.
+// least is the least interval of the run, or 0 when it is no measure: no second one
+// agrees with it, as where most snapshots are lost and the least may be several
+// intervals; or the recent ones, silences apart, are irregular.
 func (v *interval) least() int64 {
 	if v.second == 0 || v.second-v.first > max(stepLeast, v.first/8) {
+		return 0
+	}
+	low, high, allowed := int64(0), int64(0), v.allowed()
+	for _, ns := range v.recent[:min(v.count, learnedFrom)] {
+		if ns > allowed {
+			continue
+		}
+		if low == 0 || ns < low {
+			low = ns
+		}
+		high = max(high, ns)
+	}
+	if high-low > 2*stepLeast {
 		return 0
 	}
 	return v.first

@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"slices"
 	"sort"
 	"time"
 )
@@ -20,8 +21,10 @@ const (
 type spanOf[S any] interface {
 	// bounds are the ends in nanoseconds, [from, to).
 	bounds() (from, to int64)
-	// starting is the span with another from.
+	// starting is what of the span comes from a time on, without its figures, and
+	// ending what comes before.
 	starting(from int64) S
+	ending(to int64) S
 	// like reports whether the next span has the same to say of it.
 	like(next S) bool
 	// joined is both as one: the flaws of either, the sum of the figures.
@@ -54,7 +57,8 @@ func (t *timeline[S]) begin() int64 {
 }
 
 // add puts s behind the last span. Of a span that begins before that ends, as
-// after a clock was set back, only what reaches beyond is added.
+// after a clock was set back, only what reaches beyond is added: its figures are
+// those of another time.
 func (t *timeline[S]) add(s S) {
 	from, to := s.bounds()
 	if end := t.end(); len(t.spans) > 0 && from < end {
@@ -87,10 +91,17 @@ func (t *timeline[S]) coarsen() {
 	t.spans = append(kept, t.spans[half:]...)
 }
 
-// taint adds flaws to all spans that reach behind from.
+// taint adds flaws to all that reaches behind from.
 func (t *timeline[S]) taint(from int64, f flaws) {
 	for i := len(t.spans) - 1; i >= 0; i-- {
-		if _, to := t.spans[i].bounds(); to <= from {
+		begin, to := t.spans[i].bounds()
+		switch {
+		case to <= from:
+			return
+		case begin < from && len(t.spans) < maxSpans:
+			whole := t.spans[i]
+			t.spans[i] = whole.ending(from)
+			t.spans = slices.Insert(t.spans, i+1, whole.starting(from).tainted(f))
 			return
 		}
 		t.spans[i] = t.spans[i].tainted(f)

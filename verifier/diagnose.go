@@ -21,6 +21,9 @@ const (
 const (
 	diagnosedSpan = time.Hour
 	slowInterval  = time.Minute
+	// severalRuns is how often a run must come back to be no late snapshot of a
+	// Falco that was restarted.
+	severalRuns = 4
 )
 
 // Diagnosis says what each sensor lacks for proof, from what it sends.
@@ -146,7 +149,7 @@ func diagnoseSettings(k *correlate.SensorStatus, add func(severity, sensor, prob
 		add(SeverityWarning, k.Hostname, "interval", "metrics.interval: 5s",
 			"it sends a snapshot every %s, and a gate waits for the next one", usual.Round(time.Second))
 	}
-	if k.Proof.RunsAlternate > 0 {
+	if k.Proof.RunsAlternate >= severalRuns {
 		add(SeverityError, k.Hostname, "two_sensors", "FALCO_HOSTNAME, one for each Falco",
 			"two Falcos send under this hostname: two runs of an engine alternate")
 	}

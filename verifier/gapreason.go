@@ -84,6 +84,9 @@ func gapMessage(g *correlate.Gap) string {
 		if g.Unreported {
 			return fmt.Sprintf("%s did not report %s how many kernel events it dropped. Set metrics.kernel_event_counters_enabled: true.", capital(who), span)
 		}
+		if g.KernelEvents == 0 {
+			return fmt.Sprintf("%s said that it dropped kernel events %s, and not of how many, and whatever they would have raised is lost. Raise engine.modern_ebpf.buf_size_preset, and ask about a window after that.", capital(who), span)
+		}
 		return fmt.Sprintf("%s dropped %d of %d kernel events %s, and whatever they would have raised. Raise engine.modern_ebpf.buf_size_preset or base_syscalls less; max_kernel_drop_ratio=%.2g would accept it.",
 			capital(who), g.KernelDrops, g.KernelEvents, span, g.KernelDropRatio)
 	case correlate.GapRestarted:

@@ -95,7 +95,8 @@ func decide(ask asked, f findings) *Verdict {
 	if failures := failures(ask, f); len(failures) > 0 {
 		// A fail needs no proof. What may still be proven would change nothing.
 		outcome, pending = Fail, false
-		reasons = append(failures, slices.DeleteFunc(reasons, func(r Reason) bool { return r.open && r.Reason != ReasonIndexBehind })...)
+		reasons = slices.DeleteFunc(reasons, func(r Reason) bool { return r.open && r.Reason != ReasonIndexBehind })
+		reasons = slices.Concat(failures, reasons)
 	} else if len(reasons) == 0 {
 		outcome, pending = Pass, false
 		reasons = append(reasons, reasonPass(ask, f))

@@ -104,14 +104,6 @@ type configDiagnosis struct {
 	Findings []falcoconfig.Finding `json:"findings"`
 }
 
-// code turns a diagnosis into the exit code.
-func (d *configDiagnosis) code() error {
-	if d.Errors > 0 {
-		return &exitError{code: exitInconclusive}
-	}
-	return nil
-}
-
 // diagnoseConfig checks a configuration of Falco.
 func diagnoseConfig(path string, stdin io.Reader) (*configDiagnosis, error) {
 	name, in := path, stdin
