@@ -10,8 +10,12 @@ FUZZTIME      ?= 20s
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS       := -s -w -X main.version=$(VERSION)
 
+# What make mutate makes mutants of, and the packages whose tests judge them.
+MUTATE_TARGETS ?= correlate/unread.go
+MUTATE_TESTS   ?= ./correlate,./verifier
+
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fmt fuzz bench demo clean
+.PHONY: help build test lint fmt fuzz mutate bench demo clean
 
 help: ## Show what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,16 +25,21 @@ build: ## Build bin/falcogate
 
 test: ## Run all tests with the race detector
 	$(GO) test -race -timeout 15m ./...
+	cd test/mutate && $(GO) test ./...
 
 lint: $(GOLANGCI_LINT) ## Check format, style and the direction of imports
 	$(GOLANGCI_LINT) run ./...
 	cd test/bench && $(GO) vet ./...
+	cd test/mutate && $(GO) vet ./...
 
 fmt: $(GOLANGCI_LINT) ## Format all Go files
 	$(GOLANGCI_LINT) fmt ./...
 
 fuzz: ## Fuzz every decoder for FUZZTIME each (default 20s)
 	FUZZTIME=$(FUZZTIME) GO=$(GO) ./test/fuzz.sh
+
+mutate: ## Disable each condition of the core in turn; every mutant must be killed
+	cd test/mutate && $(GO) run . -test $(MUTATE_TESTS) $(MUTATE_TARGETS)
 
 bench: ## Measure speed and size; prints the table of docs/benchmarks.md
 	cd test/bench && $(GO) run .

@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ErrFewAlerts: the second reader was to take an alert that the recording does not
-// have. All that it has was sent.
+// ErrFewAlerts means that the second reader was to take an alert that the recording
+// does not have. All that it has was sent.
 var ErrFewAlerts = errors.New("the second reader can't take an alert that is not there")
 
 // internalSource is the source of Falco's messages about itself.

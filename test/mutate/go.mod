@@ -1,0 +1,3 @@
+module github.com/falcogate/falcogate/test/mutate
+
+go 1.26.0

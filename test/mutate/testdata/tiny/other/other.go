@@ -1,0 +1,2 @@
+// Package other has tests, but does not import tiny.
+package other
