@@ -18,16 +18,17 @@ const (
 // heartbeat is what the snapshots of one event source of a sensor tell of
 // whether it was watching.
 type heartbeat struct {
-	source   string
-	needed   int64 // from when on, where it came with a run; else 0
-	run      Run
-	previous Run // the run before, whose last snapshots may still come
-	last     int64
-	distance int64  // of the last snapshot: the log's time less its own
-	segment  uint32 // counts what may have changed the clock
-	interval interval
-	young    []youngBeat // not judged yet
-	beats    timeline[beat]
+	source            string
+	needed            int64 // from when on, where it came with a run; else 0
+	run               Run
+	previous          Run // the run before, whose last snapshots may still come
+	last              int64
+	distance          int64  // of the last snapshot: the log's time less its own
+	segment           uint32 // counts what may have changed the clock
+	ahead, aheadUntil int64  // the distance of a clock that was ahead before messages came late, and until when it counts
+	interval          interval
+	young             []youngBeat // not judged yet
+	beats             timeline[beat]
 
 	rules                *ruleset // of the last snapshot that had one
 	events, drops        Counter  // scap.n_evts, scap.n_drops of the last snapshot
@@ -130,17 +131,18 @@ func (h *heartbeat) snapshot(s *Snapshot, t, distance int64, rs *ruleset, stats 
 	return b.flaws
 }
 
-// judge puts the beats that wait onto the timeline, now that it is known what
-// silence is.
+// judge puts the beats that wait onto the timeline. Where the interval is not
+// known they count as silent.
 func (h *heartbeat) judge() {
 	allowed := h.interval.allowed()
 	for _, b := range h.young {
-		if b.to-b.from > allowed {
+		if b.to-b.from > allowed || !h.interval.known() {
 			b.flaws |= flawSilent
 		}
 		if b.least == 0 {
 			b.least = h.interval.least()
 		}
+		h.remember(&b)
 		forward := b.setForward()
 		if forward {
 			// When is not known, so that the worse of both ends counts.
@@ -154,8 +156,25 @@ func (h *heartbeat) judge() {
 		}
 		b.segment = h.segment
 		h.beats.add(b.beat)
+		if forward {
+			h.segment++
+		}
 	}
 	h.young = h.young[:0]
+}
+
+// remember keeps in mind that the clock was ahead while messages come late, which
+// hides it: until they come as before, or for an hour.
+func (h *heartbeat) remember(b *youngBeat) {
+	start := b.distance + b.step
+	later := b.step < -stepLeast
+	if setBack := b.least > 0 && b.to-b.from-b.least < -stepLeast; later && !setBack && start < 0 && h.ahead == 0 {
+		h.ahead, h.aheadUntil = start, b.from+clockMemory
+	}
+	if b.distance <= h.ahead+stepLeast || b.from > h.aheadUntil || b.flaws.has(flawRestarted|flawSilent|flawClock) {
+		h.ahead = 0
+	}
+	b.ahead = min(b.ahead, h.ahead)
 }
 
 // setForward reports whether the sensor's clock may have been set forward within
