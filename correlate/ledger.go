@@ -1,7 +1,5 @@
 package correlate
 
-import "time"
-
 const (
 	// maxSources bounds the event sources of one engine.
 	maxSources = 8
@@ -150,29 +148,4 @@ func (l *ledger) mark() {
 			rs.used = true
 		}
 	}
-}
-
-// status adds what the ledger says to what is known of the sensor.
-func (s *sensor) status() SensorStatus {
-	st, l := s.SensorStatus, &s.ledger
-	if len(l.heartbeats) == 0 {
-		return st
-	}
-	p := &st.Proof
-	p.Stale, p.RunsAlternate = l.stale, l.account.alternated
-	p.Offset, p.OffsetKnown = l.account.offset()
-	p.Heard, p.Accounted = sometime(l.heard()), sometime(l.accounted())
-	for _, h := range l.heartbeats {
-		p.Sources = append(p.Sources, h.source)
-		p.UsualInterval = max(p.UsualInterval, time.Duration(h.interval.usual()))
-		p.RulesCounted = p.RulesCounted || h.rules != nil && len(h.rules.rules) > 0
-		n := len(h.beats.spans)
-		if n == 0 || h.run != l.account.run {
-			continue
-		}
-		if behind := time.Duration(h.clock(n - 1)); behind.Abs() > p.Behind.Abs() {
-			p.Behind = behind
-		}
-	}
-	return st
 }

@@ -44,21 +44,6 @@ type SensorStatus struct {
 	Proof SensorProof
 }
 
-// SensorProof is where a sensor's ledger stands. It is zero before the first
-// snapshot.
-type SensorProof struct {
-	UsualInterval time.Duration // between snapshots, as learned; 0 when not known
-	Heard         time.Time     // up to when every source was heard, before the settling margin
-	Accounted     time.Time     // up to when the account is closed as well
-	Offset        int64         // o = R - M at the newest snapshot
-	OffsetKnown   bool          // M is reported
-	Behind        time.Duration // how far the clock is behind the log's; negative when ahead
-	Sources       []string      // event sources whose snapshots were heard
-	RulesCounted  bool          // per-rule counters are reported
-	Stale         uint64        // snapshots that came twice, or were overtaken
-	RunsAlternate uint64        // how often the run before the last came back: two sensors under one name
-}
-
 // Sensors keeps one SensorStatus for each hostname in the log.
 type Sensors struct {
 	limit            int
@@ -118,38 +103,6 @@ func (s *Sensors) apply(rec *Record, became outcome) {
 	}
 	known.apply(rec)
 	s.prove(known, rec, became)
-}
-
-// prove feeds the sensor's ledger.
-func (s *Sensors) prove(known *sensor, rec *Record, became outcome) {
-	switch body := rec.Body.(type) {
-	case *Alert:
-		switch became {
-		case duplicate:
-			return
-		case ahead:
-			known.ledger.account.noted |= flawClock // nothing tells whether it comes again
-		}
-		known.ledger.account.alert(s.names.number(body.Rule), nanos(body.Time))
-	case *Snapshot:
-		before := known.ledger.account.snapshot
-		if found := known.ledger.snapshot(body, nanos(rec.Logged)); found != 0 {
-			s.stats.count(found)
-			s.changes.flawed(known.Hostname, before, nanos(body.Time))
-		}
-		s.changes.Snapshots = true
-	case *Ruleset:
-		rs := s.rulesets[body.ID]
-		if rs == nil {
-			rs = newRuleset(body, s.names)
-			s.rulesets[body.ID] = rs
-		}
-		known.ledger.loaded(rs)
-	case *Drop:
-		known.ledger.drop(body)
-	case *Timeout:
-		known.ledger.note(flawSilent)
-	}
 }
 
 func (s *sensor) apply(rec *Record) {

@@ -2,8 +2,9 @@
 // Falco see anything in this namespace at severity S or above?
 //
 // It owns the tail, which is the one loop that feeds correlate.State from the
-// event log, and the service that evaluates questions on that state and
-// publishes verdicts. One alert is enough to fail; only proof is enough to
+// event log, and the service that evaluates questions on that state, holds answers
+// that are pending, publishes verdicts and explains them. A verdict is a pure
+// function of a question and a state (judge.go). One alert is enough to fail; only proof is enough to
 // pass; everything else is inconclusive and says why.
 //
 // It may import correlate and internal packages other than the event log's,

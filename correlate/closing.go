@@ -1,0 +1,121 @@
+package correlate
+
+import (
+	"math"
+	"slices"
+)
+
+// keptRecent is how many alerts are remembered to tell how many may have
+// overtaken a snapshot; the most that was seen are 23.
+const keptRecent = 32
+
+// closing is a snapshot at which the account closes, or would if it were
+// confirmed.
+type closing struct {
+	at               int64 // 0: there is none
+	received, raised uint64
+	queueDrops       Counter
+	late             int64
+}
+
+// lose closes the account at a snapshot at which alerts are missing.
+func (a *account) lose(s *Snapshot, t int64, rs *ruleset, quiet bool, missing uint64, lost []ruleLoss) flaws {
+	if !a.base.certain && a.base.otherwise != flawMissing {
+		// What looks lost may have overtaken the base.
+		return a.close(s, t, tally{flaws: a.base.otherwise}, rs, quiet)
+	}
+	a.tallies.taint(a.base.doubtful(), flawMissing)
+	var byRule uint64
+	for _, l := range lost {
+		byRule += l.missing
+	}
+	// By rule it is known what is missing, whatever has overtaken this snapshot: the
+	// old o less that is as good as a quiet snapshot's. A quiet one's own is better.
+	o := a.base.o - int64(byRule)
+	exact := !quiet && a.base.certain && byRule == missing && a.o(s)-o <= a.near(t)
+	offsets := slices.Clone(a.base.offsets)
+	found := a.close(s, t, tally{flaws: flawMissing, missing: missing, lost: a.named(lost)}, rs, quiet)
+	if exact {
+		a.base.o, a.base.certain, a.base.offsets = o, true, offsets
+		for _, l := range lost {
+			a.base.offset(l.rule, -int64(l.missing))
+		}
+	}
+	return found
+}
+
+// near is how many alerts at most may have overtaken a snapshot at t.
+func (a *account) near(t int64) (n int64) {
+	for _, at := range a.recent {
+		if at >= t-quietBefore {
+			n++
+		}
+	}
+	if n == keptRecent {
+		return math.MaxInt64
+	}
+	return n
+}
+
+// advance closes the account at a snapshot with the base's o; soft says that it
+// was not quiet. It returns the flaws that there are nevertheless.
+func (a *account) advance(to closing, soft bool) flaws {
+	sum := tally{
+		from: a.base.at, to: to.at, received: to.received - a.base.received, raised: to.raised - min(to.raised, a.base.raised),
+		queueDrops: risenBy(to.queueDrops, a.base.queueDrops), late: to.late, soft: soft,
+	}
+	if sum.queueDrops > 0 {
+		sum.flaws = flawQueueDrops
+	}
+	a.tallies.add(sum)
+	a.stats.add(&sum)
+	a.base.at, a.base.received, a.base.raised, a.base.queueDrops = to.at, to.received, to.raised, to.queueDrops
+	return sum.flaws
+}
+
+// harden makes what busy snapshots have closed as good as what the quiet one has
+// that follows them.
+func (a *account) harden() {
+	spans := a.tallies.spans
+	i := len(spans)
+	for i > 0 && spans[i-1].soft {
+		i--
+	}
+	if i == len(spans) {
+		return
+	}
+	soft := append([]tally(nil), spans[i:]...)
+	a.tallies.spans = spans[:i]
+	for _, s := range soft {
+		s.soft = false
+		a.tallies.add(s)
+	}
+}
+
+// close closes the account with a flaw, begins it anew, and returns all flaws of
+// what it closed.
+func (a *account) close(s *Snapshot, t int64, sum tally, rs *ruleset, quiet bool) flaws {
+	sum.from, sum.to, sum.late = a.base.at, t, max(a.late0, a.holds.late)
+	sum.received = a.received - a.base.received
+	if !sum.flaws.has(flawRestarted) && a.base.counted && s.MatchesTotal.Reported {
+		sum.raised = risenBy(s.MatchesTotal, Counter{N: a.base.raised})
+	}
+	if sum.queueDrops = risenBy(s.QueueDrops, a.base.queueDrops); sum.queueDrops > 0 && !sum.flaws.has(flawRestarted) {
+		sum.flaws |= flawQueueDrops
+	}
+	if t < sum.from {
+		a.tallies.taint(t, sum.flaws)
+	} else {
+		a.tallies.add(sum)
+	}
+	a.stats.add(&sum)
+	otherwise := flawMissing
+	switch {
+	case sum.flaws.has(flawRestarted | flawUncounted | flawClock):
+		otherwise = flawRestarted
+	case sum.flaws.has(flawMiscounted):
+		otherwise = flawMiscounted
+	}
+	a.rebase(s, t, rs, quiet, otherwise)
+	return sum.flaws
+}
