@@ -51,7 +51,8 @@ func (b beat) ending(to int64) beat {
 
 func (b beat) like(next beat) bool {
 	// A clock that is slewed, or a delay, must not be hidden among others.
-	steady := max(b.farthest, next.farthest)-min(b.distance, next.distance) <= stepLeast
+	steady := max(b.farthest, next.farthest)-min(b.distance, next.distance) <= stepLeast &&
+		max(b.ahead, next.ahead)-min(b.ahead, next.ahead) <= stepLeast
 	return b.flaws == next.flaws && b.segment == next.segment && b.rules == next.rules && steady
 }
 

@@ -121,6 +121,7 @@ func (h *heartbeat) snapshot(s *Snapshot, t, distance int64, rs *ruleset, stats 
 		b.flaws |= flawClock
 		h.judge()
 		h.segment++
+		h.ahead = 0
 		h.beats.taint(t, b.flaws)
 		return b.flaws
 	}
@@ -168,7 +169,7 @@ func (h *heartbeat) judge() {
 func (h *heartbeat) remember(b *youngBeat) {
 	start := b.distance + b.step
 	later := b.step < -stepLeast
-	if setBack := b.least > 0 && b.to-b.from-b.least < -stepLeast; later && !setBack && start < 0 && h.ahead == 0 {
+	if setBack := b.to-b.from-h.interval.usual() < -stepLeast; later && !setBack && start < 0 && h.ahead == 0 {
 		h.ahead, h.aheadUntil = start, b.from+clockMemory
 	}
 	if b.distance <= h.ahead+stepLeast || b.from > h.aheadUntil || b.flaws.has(flawRestarted|flawSilent|flawClock) {

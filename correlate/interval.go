@@ -61,13 +61,11 @@ func (v *interval) usual() int64 {
 	return sorted[(n-1)/2]
 }
 
-// least is the least interval of the run, or 0 when it is no measure: no second one
-// agrees with it, as where most snapshots are lost and the least may be several
-// intervals; or the recent ones, silences apart, are irregular.
+// least is the least of the recent intervals, or of the run when a second one of it
+// agrees: where most snapshots are lost, the recent ones may be several intervals
+// long. It is 0 when it is no measure: the recent ones are irregular, silences apart,
+// or too few.
 func (v *interval) least() int64 {
-	if v.second == 0 || v.second-v.first > max(stepLeast, v.first/8) {
-		return 0
-	}
 	low, high, allowed := int64(0), int64(0), v.allowed()
 	for _, ns := range v.recent[:min(v.count, learnedFrom)] {
 		if ns > allowed {
@@ -78,10 +76,14 @@ func (v *interval) least() int64 {
 		}
 		high = max(high, ns)
 	}
-	if high-low > 2*stepLeast {
+	agreed := v.second > 0 && v.second-v.first <= max(stepLeast, v.first/8)
+	switch {
+	case high-low > 2*stepLeast || v.count < judgedFrom:
 		return 0
+	case agreed:
+		return min(low, v.first)
 	}
-	return v.first
+	return low
 }
 
 // known reports whether enough intervals were seen to judge others by.
