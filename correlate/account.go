@@ -31,7 +31,7 @@ type account struct {
 
 	received uint64            // alerts, deduplicated
 	byRule   []uint64          // of these, by rule
-	latest   int64             // the latest event time of an alert, no later than the snapshot before it
+	latest   int64             // the latest event time of an alert, hardly later than the snapshot before it
 	recent   [keptRecent]int64 // event times of the latest alerts, a ring
 	late     int64             // the most that an alert since the last snapshot was older than that
 	snapshot int64             // when the last was taken, 0 before the first
@@ -59,7 +59,7 @@ type account struct {
 func (a *account) alert(rule uint32, t int64) {
 	a.received++
 	if int(rule) >= len(a.byRule) {
-		a.byRule = append(a.byRule, make([]uint64, int(rule)+1-len(a.byRule))...)
+		a.byRule = append(a.byRule, make([]uint64, int(rule)+1-len(a.byRule))...) // mutate: equivalent, more room changes nothing
 	}
 	a.byRule[rule]++
 	a.recent[a.received%keptRecent] = t
@@ -78,7 +78,7 @@ func (a *account) take(s *Snapshot, t int64, rs *ruleset, fresh flaws) (found fl
 	a.late0 = max(a.late0, a.late)
 	fresh |= a.noted
 	// One that is dated ahead must not make all that follows busy.
-	a.latest, a.late, a.noted, a.snapshot = min(a.latest, t), 0, 0, t
+	a.latest, a.late, a.noted, a.snapshot = min(a.latest, t+quietBefore), 0, 0, t
 	switch {
 	case a.base.at == 0:
 		a.rebase(s, t, rs, quiet, flawRestarted)
@@ -118,7 +118,7 @@ func (a *account) compare(s *Snapshot, t int64, rs *ruleset, quiet bool) flaws {
 	case fell > 0 || rose < 0:
 		return a.lose(s, t, rs, quiet, max(fell, uint64(max(-rose, 0))), lost)
 	case rose > 0:
-		if a.risen > 0 && t-a.rose < quietBefore {
+		if t-a.rose < quietBefore {
 			return 0 // of another source, and overtaken by the same alerts
 		}
 		a.risen, a.rose = a.risen+1, t
@@ -131,7 +131,7 @@ func (a *account) compare(s *Snapshot, t int64, rs *ruleset, quiet bool) flaws {
 		return 0
 	}
 	a.risen, a.quiet = 0, 0
-	if !a.base.byRule && rs != nil {
+	if !a.base.byRule && rs != nil { // mutate: equivalent, where o is the same by rule its offsets are too
 		a.countByRule(s, rs) // until now the record of the ruleset was missing
 	}
 	if quiet {

@@ -203,6 +203,35 @@ func TestLossReopens(t *testing.T) {
 	}
 }
 
+// A quiet snapshot ends what busy ones before it have begun.
+func TestQuietEndsTheDoubt(t *testing.T) {
+	b := newBooks("a")
+	b.snap(5)
+	for at := 10.0; at <= 35; at += 5 {
+		b.raise("a", at-0.1)
+		b.snap(at)
+	}
+	b.snap(40)
+	require.Equal(t, 40.0, b.closed())
+	b.raise("a", 44.9)
+	b.snap(45)
+	require.Equal(t, 40.0, b.closed(), "the one of 35 is not confirmed any more")
+	b.raise("a", 49.9)
+	b.snap(50)
+	require.Equal(t, 45.0, b.closed())
+	b.matches["a"]++
+	b.raise("a", 54.9)
+	require.Equal(t, flawMissing, b.snap(55))
+	clean, _ := b.tallies.over(seconds(5), seconds(40))
+	for _, s := range clean {
+		require.Zero(t, s.flaws, "before the quiet one nothing is in doubt")
+	}
+	flawed, _ := b.tallies.over(seconds(40), seconds(55))
+	for _, s := range flawed {
+		require.True(t, s.flaws.has(flawMissing))
+	}
+}
+
 func TestSurplus(t *testing.T) {
 	b := newBooks("a")
 	b.snap(5)
@@ -224,6 +253,32 @@ func TestSurplus(t *testing.T) {
 	b.arrive("a", 32)
 	require.Zero(t, b.snap(35), "the count begins anew")
 	require.Equal(t, 30.0, b.closed())
+
+	// Two quiet ones need not be in a row, and a quarter of a second is enough.
+	b = newBooks("a", "noise")
+	b.snap(5)
+	b.arrive("a", 7)
+	require.Zero(t, b.snap(10))
+	b.raise("noise", 14.9)
+	require.Zero(t, b.snap(15))
+	require.Zero(t, b.snap(15.249), "the same moment")
+	require.Equal(t, flawMiscounted, b.snap(15.25))
+
+	// What came back is counted from the beginning.
+	b = newBooks("a", "noise")
+	b.snap(5)
+	rising := func(from float64) {
+		b.arrive("a", from)
+		for i := range 5 {
+			b.raise("noise", from+4.9+5*float64(i))
+			require.Zero(t, b.snap(from+5+5*float64(i)))
+		}
+		b.matches["a"]++
+		require.Zero(t, b.snap(from+30))
+		require.Equal(t, from+30, b.closed())
+	}
+	rising(5)
+	rising(35)
 
 	// On a sensor that is never quiet, at the sixth.
 	b = newBooks("a", "noise")

@@ -7,6 +7,11 @@ import "time"
 // the log's time comes down again, while that of a clock that is behind stays.
 const clockMemory = int64(time.Hour)
 
+// aheadMemory is how far behind a span whose snapshots came late one from the future
+// counts against it, whether or not the clock was set meanwhile: nothing else tells
+// that it was ahead.
+const aheadMemory = int64(5 * time.Minute)
+
 // inspection looks for gaps in the ledgers of sensors. An alert of the window is
 // raised within the settling margin after the window's end, so that all spans up
 // to there must be proven.
@@ -136,7 +141,11 @@ func (h *heartbeat) clock(i int) int64 {
 	for k := i + 1; k < len(spans) && spans[k].segment == spans[i].segment && spans[k].from-spans[i].to < clockMemory; k++ {
 		least = min(least, spans[k].distance)
 	}
-	if ahead := spans[i].ahead; ahead < 0 && -ahead > least {
+	ahead := spans[i].ahead
+	for k := i + 1; spans[i].farthest > stepLeast && k < len(spans) && spans[k].from-spans[i].to < aheadMemory; k++ {
+		ahead = min(ahead, spans[k].ahead)
+	}
+	if ahead < 0 && -ahead > least {
 		return ahead
 	}
 	return least

@@ -22,7 +22,8 @@ func (s *Sensors) prove(known *sensor, rec *Record, became outcome) {
 	switch body := rec.Body.(type) {
 	case *Alert:
 		switch became {
-		case duplicate:
+		case duplicate, late:
+			// One from below the floor may have been counted before the index let it go.
 			return
 		case ahead:
 			known.ledger.account.noted |= flawClock // nothing tells whether it comes again
