@@ -54,6 +54,23 @@ func TestLeastStep(t *testing.T) {
 	}
 }
 
+// A run's first interval may be short, so that a step hides in it, unless the
+// backlog comes at once.
+func TestStepInTheFirstInterval(t *testing.T) {
+	for _, tt := range []struct {
+		at, by float64 // of the run's second snapshot; the first is at 35 and 3 s late
+		behind float64
+	}{{39, 1, 3}, {39, 0.01, 3}, {37, 1.49, 0.1}, {37, 1.51, 3}} {
+		p := beating(30)
+		p.next.Run.StartTS++
+		p.late(35, 3)
+		p.late(tt.at, tt.by)
+		p.late(42, 0.1)
+		p.late(47, 0.1)
+		require.InDelta(t, tt.behind, p.behindAt(33), 0.01, tt)
+	}
+}
+
 func TestClockAhead(t *testing.T) {
 	p := beating(30)
 	p.late(38, -3) // 3 s further than an interval

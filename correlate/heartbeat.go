@@ -42,6 +42,7 @@ type youngBeat struct {
 	beat
 	step  int64 // how much further the sensor's time moved than the log's
 	least int64 // the least interval when it came; 0 when that was not known
+	phase bool  // the first of its run, which may be shorter than the interval
 }
 
 // stale reports whether a snapshot was overtaken by a later one of its run, or
@@ -86,7 +87,7 @@ func (h *heartbeat) snapshot(s *Snapshot, t, distance int64, rs *ruleset, stats 
 			from: h.last, to: t, distance: distance, farthest: distance, ahead: min(distance, h.distance), rules: rs,
 			flaws: h.noted, drops: h.notedDrops, events: h.notedEvs,
 		},
-		step: h.distance - distance, least: h.interval.least(),
+		step: h.distance - distance, least: h.interval.least(), phase: h.interval.phase,
 	}
 	if h.noted.has(flawKernelDrops) {
 		b.ratio = 1 // unless the message says of how many events
@@ -140,7 +141,7 @@ func (h *heartbeat) judge() {
 		if b.to-b.from > allowed || !h.interval.known() {
 			b.flaws |= flawSilent
 		}
-		if b.least == 0 {
+		if b.least == 0 && !b.phase {
 			b.least = h.interval.least()
 		}
 		h.remember(&b)
@@ -184,7 +185,7 @@ func (h *heartbeat) remember(b *youngBeat) {
 // where it is not known how far that is, four times as far as the log's at least.
 func (b *youngBeat) setForward() bool {
 	passed := b.to - b.from
-	if b.least == 0 {
+	if b.least == 0 || b.phase {
 		return b.step > stepLeast && b.step < passed-passed/4
 	}
 	return b.step > stepLeast && passed-b.least > stepLeast

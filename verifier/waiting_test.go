@@ -223,7 +223,7 @@ func TestTenThousandWait(t *testing.T) {
 	f := newFalco(log, "node-a")
 	f.beats(at(15*time.Minute), at(5*time.Second))
 	r := startProving(t, log)
-	require.Equal(t, verifier.Inconclusive, r.ask(t, proven("shadow-1")).Verdict)
+	require.True(t, r.ask(t, proven("shadow-1")).Pending)
 
 	questions, verdicts := make([]verifier.Question, waiters), make([]*verifier.Verdict, waiters)
 	for i := range questions {
@@ -237,7 +237,7 @@ func TestTenThousandWait(t *testing.T) {
 	for i := range waiters {
 		waiting.Go(func() { verdicts[i], _ = r.service.Evaluate(context.Background(), questions[i]) })
 	}
-	require.Eventually(t, func() bool { return r.tail.Waiting() == waiters }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return r.tail.Waiting() == waiters }, 20*time.Second, 10*time.Millisecond)
 	for range 4 {
 		runtime.GC() // halves the stack of a goroutine that waits
 	}
