@@ -140,7 +140,7 @@ func (a *account) compare(s *Snapshot, t int64, rs *ruleset, quiet bool) flaws {
 		return a.advance(here, false)
 	}
 	confirmed := a.holds
-	if confirmed.at > 0 && t-confirmed.at < quietBefore {
+	if t-confirmed.at < quietBefore {
 		// The same alerts may have overtaken both, as when several event sources
 		// take theirs at once.
 		return 0

@@ -108,10 +108,13 @@ func TestOverlappingSources(t *testing.T) {
 	require.Equal(t, before.base.at, b.base.at)
 	require.Len(t, b.tallies.spans, 1)
 	require.EqualValues(t, 0, b.last().flaws)
-	// But one whose clock was set back is.
+	// But one whose clock was set back is, and one of another run.
 	require.Equal(t, flawClock, b.take(b.snapshotAt(), seconds(8), b.rules, flawClock))
 	require.Equal(t, 8.0, b.closed())
-	require.True(t, b.last().flaws.has(flawClock))
+	require.Equal(t, []tally{{from: seconds(5), to: seconds(8), raised: 1, received: 1}, {from: seconds(8), to: seconds(10), flaws: flawClock}}, b.tallies.spans)
+	b.snap(15)
+	b.run = Run{9, 9}
+	require.Equal(t, flawRestarted, b.snap(14.99))
 }
 
 func TestLoss(t *testing.T) {
@@ -289,10 +292,16 @@ func TestSurplus(t *testing.T) {
 		require.Zero(t, b.snap(10+5*float64(i)))
 	}
 	b.raise("noise", 34.9)
+	b.arrive("noise", 34.95) // has overtaken it
 	require.Equal(t, flawMiscounted, b.snap(35))
-	// What may have overtaken the new base is no loss.
+	b.matches["noise"]++
 	b.raise("noise", 39.9)
-	require.Zero(t, b.snap(40))
+	require.Equal(t, flawMiscounted, b.snap(40), "and is not missing")
+	b.raise("noise", 44.9)
+	require.Zero(t, b.snap(45))
+	// What may have overtaken the new base is no loss.
+	b.raise("noise", 49.9)
+	require.Zero(t, b.snap(50))
 }
 
 // At a run's start alerts may have overtaken the first snapshot.
@@ -320,18 +329,30 @@ func TestRuns(t *testing.T) {
 	b.raise("a", 4)
 	b.snap(5)
 	b.run = Run{2, 2}
-	b.matches["a"] = 0
+	b.matches["a"] = 9
 	require.Equal(t, flawRestarted, b.snap(10))
 	require.Equal(t, seconds(10), b.since)
 	require.Zero(t, b.last().raised, "counters of two runs have no difference")
+	require.Zero(t, b.snap(10.5))
+	require.Equal(t, 10.5, b.closed())
+	b.matches["a"] = 0
+	b.run = Run{1, 2}
+	require.Equal(t, flawRestarted, b.snap(11))
 	o, _ := b.offset()
 	require.Zero(t, o, "R counts from the run's start")
+
+	// At its start alerts may overtake as well.
+	b.run = Run{3, 3}
+	b.arrive("a", 11.9)
+	require.Equal(t, flawRestarted, b.snap(12))
+	b.matches["a"] = 1
+	require.Equal(t, flawRestarted, b.snap(12.5))
 	b.raise("a", 12)
 	require.Zero(t, b.snap(15))
 	b.matches["a"] = 0
 	require.Equal(t, flawRestarted, b.snap(20), "a counter that goes backwards is a restart too")
 	require.Zero(t, b.alternated)
-	b.run = Run{1, 1}
+	b.run = Run{1, 2}
 	require.Equal(t, flawRestarted, b.snap(25))
 	require.EqualValues(t, 1, b.alternated)
 }
@@ -348,7 +369,9 @@ func TestCountersMissing(t *testing.T) {
 	require.Equal(t, flawUncounted, blind(15))
 	_, known := b.offset()
 	require.False(t, known)
+	b.matches["a"] = 4
 	require.Equal(t, flawUncounted, b.snap(20), "what it was at 15 is not known")
+	require.Zero(t, b.last().raised)
 	require.Zero(t, b.snap(25))
 	b.matches["a"]++
 	require.Equal(t, flawMissing, b.snap(30))
@@ -370,6 +393,68 @@ func TestCountersMissing(t *testing.T) {
 	b.matches["b"]++
 	require.Equal(t, flawMissing, unruled(30))
 	require.Nil(t, b.last().lost)
+}
+
+// A base whose rules are not known is compared by totals alone, whatever had been
+// lost before it.
+func TestRulesOfTheBase(t *testing.T) {
+	b := newBooks("a", "b")
+	b.matches["a"] = 3 // before the first snapshot
+	b.take(b.snapshotAt(), seconds(5), nil, 0)
+	b.raise("b", 7)
+	require.Zero(t, b.snap(10))
+	require.True(t, b.base.byRule)
+	require.Zero(t, b.snap(15))
+
+	// A rule that the base's ruleset did not have, since it had not fired yet.
+	b = newBooks("a")
+	b.snap(5)
+	b.rules = newRuleset(&Ruleset{Rules: []string{"a", "b"}}, b.names)
+	b.matches["b"]++
+	require.Equal(t, flawMissing, b.snap(10))
+	require.Equal(t, []RuleLoss{{"b", 1}}, b.last().lost)
+	require.Zero(t, b.snap(15))
+
+	// A rule that no ruleset has is missed in the total.
+	b = newBooks("a")
+	b.snap(5)
+	s := b.snapshotAt()
+	s.MatchesTotal.N += 2
+	s.RuleMatches[0]++
+	require.Equal(t, flawMissing, b.take(s, seconds(10), b.rules, 0))
+	require.EqualValues(t, 2, b.last().missing)
+	require.Equal(t, []RuleLoss{{"a", 1}}, b.last().lost)
+	require.Zero(t, b.take(s, seconds(15), b.rules, 0), "once")
+}
+
+// As many as may have overtaken a snapshot, however many they are.
+func TestManyOvertake(t *testing.T) {
+	b := newBooks("a", "b")
+	b.snap(5)
+	b.matches["a"]++
+	for range keptRecent + 8 {
+		b.arrive("b", 9.9)
+	}
+	require.Equal(t, flawMissing, b.snap(10))
+	b.matches["b"] += keptRecent + 8
+	require.Zero(t, b.snap(15))
+	require.EqualValues(t, 1, b.stats.Missing)
+}
+
+// Without rules a busy snapshot at which alerts are missing is an uncertain base:
+// what is lower at the next is missing too, or was there before it.
+func TestLossWithoutRules(t *testing.T) {
+	b := newBooks("a")
+	unruled := func(at float64) flaws { return b.take(b.snapshotAt(), seconds(at), nil, 0) }
+	unruled(5)
+	b.matches["a"] += 3
+	b.arrive("a", 9.9)
+	require.Equal(t, flawMissing, unruled(10))
+	require.EqualValues(t, 2, b.last().missing)
+	b.matches["a"]++
+	require.Equal(t, flawMissing, unruled(15))
+	require.EqualValues(t, 3, b.stats.Missing)
+	require.Zero(t, unruled(20))
 }
 
 func TestQueueDrops(t *testing.T) {

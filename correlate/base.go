@@ -91,7 +91,7 @@ func (a *account) fallen(s *Snapshot, rs *ruleset) (sum uint64, lost []ruleLoss)
 			before = a.base.offsets[rule]
 		}
 		o := int64(countOf(a.byRule, rule)) - int64(raised)
-		if o >= before || rule == otherRule {
+		if o >= before {
 			continue
 		}
 		sum += uint64(before - o)

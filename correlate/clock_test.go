@@ -22,6 +22,25 @@ func TestBacklogIsLate(t *testing.T) {
 	require.InDelta(t, 0, p.behindAt(25), 0.01)
 }
 
+// What a drain is, is measured by the intervals before it, and at first contact by
+// those that come then.
+func TestDrainIsMeasured(t *testing.T) {
+	p := beating(30)
+	p.late(35, 5.1)
+	p.late(41, 0.1) // a second longer than usual: perhaps a step
+	p.late(46, 0.1)
+	require.InDelta(t, 5.1, p.behindAt(33), 0.01)
+
+	p = beating(0)
+	p.late(5, 4)
+	p.late(10, 3)
+	p.late(15, 2)
+	p.late(20, 0.1)
+	for at := 3.0; at < 20; at += 5 {
+		require.InDelta(t, 0.1, p.behindAt(at), 0.01)
+	}
+}
+
 func TestClockBehind(t *testing.T) {
 	p := beating(30)
 	for at := 35.0; at <= 50; at += 5 {
@@ -89,6 +108,22 @@ func TestClockAhead(t *testing.T) {
 	require.InDelta(t, 0, p.behindAt(63), 0.01, "and is not any more")
 }
 
+// An alert from the future tells too, whenever the snapshot behind it comes.
+func TestAlertFromTheFuture(t *testing.T) {
+	s := watching("a")
+	s.Apply(&Record{Logged: instant(seconds(62)), Body: &Alert{Hostname: "a", Rule: "Terminal shell", Time: instant(seconds(65)), Priority: Error}})
+	for at := 70.0; at <= 80; at += 5 {
+		rec := snapshotOf("a", at)
+		rec.Body.(*Snapshot).MatchesTotal.N, rec.Body.(*Snapshot).RuleMatches = 1, []uint64{1}
+		s.Apply(rec)
+	}
+	gaps := s.Coverage(between(0, 75), nil, usualTolerance).Gaps
+	require.Equal(t, []GapKind{GapClockSkew}, kinds(gaps))
+	require.EqualValues(t, 3e9, gaps[0].Skew)
+	require.Equal(t, instant(seconds(60)), gaps[0].Start)
+	require.Equal(t, instant(seconds(70)), gaps[0].End)
+}
+
 // That it was ahead is forgotten after an hour of delay.
 func TestAheadIsForgotten(t *testing.T) {
 	p := beating(30)
@@ -108,6 +143,7 @@ func TestClockSetBack(t *testing.T) {
 	p := beating(60)
 	require.True(t, p.late(30, 35).has(flawClock))
 	require.Equal(t, seconds(30), p.last)
+	require.Equal(t, int64(5*1e9), p.interval.least(), "an interval backwards is none")
 	require.True(t, p.flawsAt(45).has(flawClock), "that time is lived through twice")
 	require.Zero(t, p.flawsAt(20))
 	p.late(35, 35)

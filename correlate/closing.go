@@ -30,9 +30,10 @@ func (a *account) lose(s *Snapshot, t int64, rs *ruleset, quiet bool, missing ui
 		byRule += l.missing
 	}
 	// By rule it is known what is missing, whatever has overtaken this snapshot: the
-	// old o less that is as good as a quiet snapshot's. A quiet one's own is better.
+	// old o less that is as good as a quiet snapshot's. But what is above it must have
+	// overtaken, or it is a surplus, which makes up for nothing.
 	o := a.base.o - int64(byRule)
-	exact := !quiet && a.base.certain && byRule == missing && a.o(s)-o <= a.near(t)
+	exact := byRule == missing && a.o(s)-o <= a.near(t)
 	offsets := slices.Clone(a.base.offsets)
 	found := a.close(s, t, tally{flaws: flawMissing, missing: missing, lost: a.named(lost)}, rs, quiet)
 	if exact {
@@ -78,10 +79,10 @@ func (a *account) advance(to closing, soft bool) flaws {
 func (a *account) harden() {
 	spans := a.tallies.spans
 	i := len(spans)
-	for i > 0 && spans[i-1].soft {
+	for i > 0 && spans[i-1].soft { // mutate: equivalent, to add those that are not is only slower
 		i--
 	}
-	if i == len(spans) {
+	if i == len(spans) { // mutate: equivalent, it is only faster
 		return
 	}
 	soft := append([]tally(nil), spans[i:]...)
@@ -97,7 +98,7 @@ func (a *account) harden() {
 func (a *account) close(s *Snapshot, t int64, sum tally, rs *ruleset, quiet bool) flaws {
 	sum.from, sum.to, sum.late = a.base.at, t, max(a.late0, a.holds.late)
 	sum.received = a.received - a.base.received
-	if !sum.flaws.has(flawRestarted) && a.base.counted && s.MatchesTotal.Reported {
+	if !sum.flaws.has(flawRestarted) && a.base.counted {
 		sum.raised = risenBy(s.MatchesTotal, Counter{N: a.base.raised})
 	}
 	if sum.queueDrops = risenBy(s.QueueDrops, a.base.queueDrops); sum.queueDrops > 0 && !sum.flaws.has(flawRestarted) {

@@ -34,6 +34,7 @@ type heartbeat struct {
 	events, drops        Counter  // scap.n_evts, scap.n_drops of the last snapshot
 	processed            Counter  // falco.num_evts
 	noted                flaws    // by messages since the last snapshot
+	future               int64    // the least distance of an alert since then that was dated after the log's time
 	notedDrops, notedEvs uint64
 }
 
@@ -58,8 +59,9 @@ func (h *heartbeat) stale(s *Snapshot, t int64) bool {
 	return t == h.last || behind(s.KernelEvents, h.events) || behind(s.EventsProcessed, h.processed)
 }
 
-// behind reports whether a counter stands lower than it did.
-func behind(now, before Counter) bool { return now.Reported && before.Reported && now.N < before.N }
+// behind reports whether a counter stands lower than it did. One that was not
+// reported is zero.
+func behind(now, before Counter) bool { return now.Reported && now.N < before.N }
 
 // begin makes s the first snapshot that the source is known by. Needed is when
 // its run began, where the run is known from its start.
@@ -75,7 +77,7 @@ func (h *heartbeat) take(s *Snapshot, rs *ruleset) {
 	if rs != nil {
 		h.rules = rs
 	}
-	h.noted, h.notedDrops, h.notedEvs = 0, 0, 0
+	h.noted, h.notedDrops, h.notedEvs, h.future = 0, 0, 0, 0
 }
 
 // snapshot takes in the next one that is not stale. Distance is the log's time
@@ -84,7 +86,7 @@ func (h *heartbeat) take(s *Snapshot, rs *ruleset) {
 func (h *heartbeat) snapshot(s *Snapshot, t, distance int64, rs *ruleset, stats *ProofStats) flaws {
 	b := youngBeat{
 		beat: beat{
-			from: h.last, to: t, distance: distance, farthest: distance, ahead: min(distance, h.distance), rules: rs,
+			from: h.last, to: t, distance: distance, farthest: distance, ahead: min(distance, h.distance, h.future), rules: rs,
 			flaws: h.noted, drops: h.notedDrops, events: h.notedEvs,
 		},
 		step: h.distance - distance, least: h.interval.least(), phase: h.interval.phase,
@@ -141,7 +143,7 @@ func (h *heartbeat) judge() {
 		if b.to-b.from > allowed || !h.interval.known() {
 			b.flaws |= flawSilent
 		}
-		if b.least == 0 && !b.phase {
+		if b.least == 0 {
 			b.least = h.interval.least()
 		}
 		h.remember(&b)
@@ -153,7 +155,7 @@ func (h *heartbeat) judge() {
 		b.farthest = b.distance
 		// What comes later excuses nothing that came before the clock was set, or may
 		// have been.
-		if forward || b.flaws.has(flawRestarted|flawSilent|flawClock) {
+		if b.flaws.has(flawRestarted | flawSilent | flawClock) {
 			h.segment++
 		}
 		b.segment = h.segment

@@ -170,6 +170,11 @@ func TestStaleSnapshots(t *testing.T) {
 	older.EventsProcessed.N--
 	require.True(t, p.stale(&older, seconds(25)))
 	require.False(t, p.stale(&now, seconds(25)), "a clock that was set back moves the time alone")
+	require.False(t, p.stale(&older, seconds(30.001)), "counters that go backwards are for the heartbeat to judge")
+	unknown := beating(0)
+	unknown.next.Run, unknown.run = Run{}, Run{}
+	unknown.beat(5)
+	require.False(t, unknown.stale(&unknown.next, seconds(4)), "a run that is not reported is no run before")
 
 	p.next.Run.StartTS++
 	p.beat(35)

@@ -96,6 +96,18 @@ func (l *ledger) heartbeat(source string) *heartbeat {
 	return nil
 }
 
+// alert takes in an alert that was received for the first time, dated t and logged
+// at a time.
+func (l *ledger) alert(rule uint32, t, logged int64) {
+	l.account.alert(rule, t)
+	if t <= logged {
+		return
+	}
+	for _, h := range l.heartbeats {
+		h.future = min(h.future, logged-t)
+	}
+}
+
 // note puts a flaw on the span that the next snapshot ends.
 func (l *ledger) note(f flaws) {
 	for _, h := range l.heartbeats {

@@ -28,7 +28,7 @@ func (s *Sensors) prove(known *sensor, rec *Record, became outcome) {
 		case ahead:
 			known.ledger.account.noted |= flawClock // nothing tells whether it comes again
 		}
-		known.ledger.account.alert(s.names.number(body.Rule), nanos(body.Time))
+		known.ledger.alert(s.names.number(body.Rule), nanos(body.Time), nanos(rec.Logged))
 	case *Snapshot:
 		before := known.ledger.account.snapshot
 		if found := known.ledger.snapshot(body, nanos(rec.Logged)); found != 0 {
