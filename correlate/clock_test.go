@@ -31,6 +31,13 @@ func TestDrainIsMeasured(t *testing.T) {
 	p.late(46, 0.1)
 	require.InDelta(t, 5.1, p.behindAt(33), 0.01)
 
+	// One that waited for an event in the middle of a backlog, and came as late.
+	p = beating(30)
+	p.late(35, 20)
+	p.late(41, 19.8)
+	p.late(46, 0.1)
+	require.InDelta(t, 0.1, p.behindAt(33), 0.01)
+
 	p = beating(0)
 	p.late(5, 4)
 	p.late(10, 3)
@@ -99,13 +106,24 @@ func TestClockAhead(t *testing.T) {
 	p.late(48, 4)
 	p.late(53, -1)
 	require.InDelta(t, -3, p.behindAt(50), 0.01)
-	p.late(58, -3)
-	require.InDelta(t, -3, p.behindAt(55), 0.01)
+	p.late(58, -0.9)
+	require.InDelta(t, -3, p.behindAt(55), 0.01, "still")
+	p.late(63, -3)
+	require.InDelta(t, -3, p.behindAt(60), 0.01)
 	// It is set back to the right time, between two snapshots.
-	p.late(60, 0)
-	require.InDelta(t, -3, p.behindAt(59), 0.01, "it was ahead at the span's start")
 	p.late(65, 0)
-	require.InDelta(t, 0, p.behindAt(63), 0.01, "and is not any more")
+	require.InDelta(t, -3, p.behindAt(64), 0.01, "it was ahead at the span's start")
+	p.late(70, 0)
+	require.InDelta(t, 0, p.behindAt(68), 0.01, "and is not any more")
+
+	// Over a restart nothing is known of it.
+	p = beating(30)
+	p.late(38, -3)
+	p.late(43, 4)
+	p.next.Run.StartTS++
+	p.late(48, 4)
+	p.late(53, 4)
+	require.InDelta(t, 4, p.behindAt(51), 0.01)
 }
 
 // An alert from the future tells too, whenever the snapshot behind it comes.

@@ -170,9 +170,8 @@ func (h *heartbeat) judge() {
 // remember keeps in mind that the clock was ahead while messages come late, which
 // hides it: until they come as before, or for an hour.
 func (h *heartbeat) remember(b *youngBeat) {
-	start := b.distance + b.step
-	later := b.step < -stepLeast
-	if setBack := b.to-b.from-h.interval.usual() < -stepLeast; later && !setBack && start < 0 && h.ahead == 0 {
+	start, setBack := b.distance+b.step, b.to-b.from-h.interval.usual() < -stepLeast
+	if start < 0 && h.ahead == 0 && !setBack {
 		h.ahead, h.aheadUntil = start, b.from+clockMemory
 	}
 	if b.distance <= h.ahead+stepLeast || b.from > h.aheadUntil || b.flaws.has(flawRestarted|flawSilent|flawClock) {

@@ -61,6 +61,7 @@ func TestIntervalIsLearned(t *testing.T) {
 	require.False(t, p.interval.known())
 	require.Equal(t, seconds(0.5), p.judged(), "nothing is judged before three are known")
 	require.Empty(t, p.beats.spans)
+	require.Equal(t, seconds(0.5), p.since())
 	p.beat(20)
 	require.True(t, p.interval.known())
 	require.Equal(t, seconds(20), p.judged())
