@@ -110,8 +110,31 @@ func TestIntervalIsLearned(t *testing.T) {
 	}
 	require.Equal(t, int64(time.Minute), v.usual(), "a new interval is learned in time")
 	v.restart()
+	require.Equal(t, int64(time.Minute), v.least(), "the recent ones hold over a restart")
 	v.learn(1)
 	require.Equal(t, int64(time.Minute), v.usual(), "a run's first interval tells nothing")
+}
+
+// The run's least interval is found in whichever order they come.
+func TestLeastOfTheRun(t *testing.T) {
+	for _, order := range [][]float64{{2, 2.1, 8}, {8, 2, 2.1}, {2, 8, 2.1}, {2.1, 8, 2}, {8, 2.1, 2}} {
+		var v interval
+		for _, s := range order {
+			v.learn(int64(s * 1e9))
+		}
+		for range learnedFrom {
+			v.learn(int64(4e9))
+		}
+		require.Equal(t, int64(2e9), v.least(), order)
+	}
+	for _, order := range [][]float64{{2.3, 2, 2.2}, {2, 2.3, 2.2}, {2.3, 2.2, 2}} {
+		var v interval
+		for _, s := range order {
+			v.learn(int64(s * 1e9))
+		}
+		v.restart()
+		require.Equal(t, int64(2e9), v.least(), order)
+	}
 }
 
 func TestSilence(t *testing.T) {
@@ -218,6 +241,17 @@ func TestKernelDrops(t *testing.T) {
 	p.next.Run.StartTS++
 	p.next.KernelDrops.N = 9
 	require.Equal(t, flawRestarted, p.beat(80), "of a new run nothing is compared")
+
+	// Of how many events is known when both snapshots say so.
+	p = beating(30)
+	s = p.next
+	s.KernelEvents, s.KernelDrops.N = Counter{}, 10
+	require.Equal(t, flawKernelDrops, p.heartbeat.snapshot(&s, seconds(35), 0, nil, &p.stats))
+	require.InDelta(t, 1, p.beats.spans[len(p.beats.spans)-1].ratio, 1e-9)
+	s = p.next
+	s.KernelDrops.N = 20
+	require.Equal(t, flawKernelDrops, p.heartbeat.snapshot(&s, seconds(40), 0, nil, &p.stats))
+	require.InDelta(t, 1, p.beats.spans[len(p.beats.spans)-1].ratio, 1e-9)
 
 	// Another source has no kernel.
 	p = beating(30)

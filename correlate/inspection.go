@@ -73,7 +73,7 @@ func (q *inspection) add(g Gap) {
 // flawed adds the gaps that the flaws of a span make; but for those of which
 // special says that it did.
 func (q *inspection) flawed(from, to int64, f flaws, source string, special func(GapKind, *Gap) bool) {
-	if f == 0 {
+	if f == 0 { // mutate: equivalent, it is only faster
 		return
 	}
 	for _, pair := range kindOf {

@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -258,4 +259,33 @@ func TestSources(t *testing.T) {
 	gaps = s.Coverage(between(100, 150), nil, usualTolerance).Gaps
 	require.Equal(t, []GapKind{GapSilent}, kinds(gaps), "but from the run's first snapshot on")
 	require.Equal(t, "other", gaps[0].Source)
+}
+
+// What the flaws of a heartbeat come to.
+func TestHeartbeatGaps(t *testing.T) {
+	s := watching("a")
+	at := func(when float64, run Run, logged float64) {
+		rec := snapshotOf("a", when)
+		rec.Body.(*Snapshot).Run = run
+		rec.Logged = instant(seconds(logged))
+		s.Apply(rec)
+	}
+	at(100, Run{1, 1}, 100) // after a silence
+	at(105, Run{2, 1}, 105)
+	at(110, Run{}, 110)
+	at(115, Run{}, 115)
+	at(120, Run{}, 124) // late, or behind
+	at(119, Run{}, 129) // set back
+	at(124, Run{}, 134)
+	gaps := s.Coverage(between(0, 123), nil, usualTolerance).Gaps
+	var have []string
+	for _, g := range gaps {
+		have = append(have, fmt.Sprintf("%s %v-%v %t %t %s", g.Kind, g.Start.Sub(epoch), g.End.Sub(epoch), g.Unreported, g.Open, g.Skew))
+	}
+	require.Equal(t, []string{
+		"restarted 1m40s-1m50s false false 0s",
+		"restarted 1m50s-2m4s true false 0s",
+		"silent 1m0s-1m40s false false 0s",
+		"clock_skew 1m55s-2m4s false false -10s",
+	}, have)
 }

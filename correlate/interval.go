@@ -53,9 +53,6 @@ func (v *interval) learn(ns int64) {
 // usual is the learned interval in nanoseconds, 0 when nothing was learned yet.
 func (v *interval) usual() int64 {
 	n := min(v.count, learnedFrom)
-	if n == 0 {
-		return 0
-	}
 	sorted := v.recent
 	slices.Sort(sorted[:n])
 	return sorted[(n-1)/2]
