@@ -142,6 +142,22 @@ func TestAlertFromTheFuture(t *testing.T) {
 	require.Equal(t, instant(seconds(70)), gaps[0].End)
 }
 
+// What comes late from a clock that is found to be ahead soon after was dated
+// ahead too, whether or not the clock was set in between; what came on time was not.
+func TestAheadBehindABacklog(t *testing.T) {
+	for _, tt := range []struct{ late, next, want float64 }{{2.09, 60, -5.6}, {0.2, 60, 0.2}, {2.09, 60 + 290, -5.6}, {2.09, 60 + 320, 2.09}} {
+		p := beating(50)
+		p.late(55, tt.late)
+		p.late(60, tt.late)
+		for at := 65.0; at <= tt.next; at += 5 {
+			tt.late = 4.6 - tt.late // not alike, and not merged
+			p.late(at, tt.late)
+		}
+		p.late(tt.next+11, -5.6) // set forward, with a snapshot lost
+		require.InDelta(t, tt.want, p.behindAt(58), 0.3, tt)
+	}
+}
+
 // That it was ahead is forgotten after an hour of delay.
 func TestAheadIsForgotten(t *testing.T) {
 	p := beating(30)
@@ -189,6 +205,17 @@ func TestSlewedClock(t *testing.T) {
 	}
 	require.InDelta(t, 4, p.behindAt(129), 0.3)
 	require.Less(t, p.behindAt(33), 0.5)
+
+	p = beating(30)
+	for i := range 20 {
+		p.late(35+5*float64(i), -0.2*float64(i+1))
+	}
+	require.Less(t, p.behindAt(33), -3.0, "as far as is known it is the same clock")
+
+	p = beating(30)
+	p.late(35, -0.2)
+	p.late(40, 5)
+	require.InDelta(t, 5, p.behindAt(38), 0.01, "what is worse counts")
 }
 
 // An hour behind a span is as far as its excuse is looked for.

@@ -309,3 +309,25 @@ func TestRulesChange(t *testing.T) {
 	p.rules = files("2")
 	require.Equal(t, flawRulesChanged, p.beat(50))
 }
+
+// A few rulesets are known at a time; to hear of one again forgets none.
+func TestRulesetsAreKept(t *testing.T) {
+	l := newLedger(newRuleNames(), &ProofStats{})
+	of := func(n byte) *ruleset { return &ruleset{id: RulesetID{n}} }
+	for n := range byte(keptRulesets) {
+		l.loaded(of(n))
+		for range keptRulesets {
+			l.loaded(of(n))
+		}
+	}
+	for n := range byte(keptRulesets) {
+		require.NotNil(t, l.ruleset(RulesetID{n}))
+	}
+	l.loaded(of(99))
+	require.Nil(t, l.ruleset(RulesetID{0}), "the oldest makes room")
+	require.NotNil(t, l.ruleset(RulesetID{1}))
+	l.mark()
+	for _, rs := range l.rulesets {
+		require.True(t, rs.used)
+	}
+}

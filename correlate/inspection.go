@@ -141,7 +141,7 @@ func (h *heartbeat) clock(i int) int64 {
 	for k := i + 1; k < len(spans) && spans[k].segment == spans[i].segment && spans[k].from-spans[i].to < clockMemory; k++ {
 		least = min(least, spans[k].distance)
 	}
-	ahead := spans[i].ahead
+	ahead := min(spans[i].ahead, least)
 	for k := i + 1; spans[i].farthest > stepLeast && k < len(spans) && spans[k].from-spans[i].to < aheadMemory; k++ {
 		ahead = min(ahead, spans[k].ahead)
 	}

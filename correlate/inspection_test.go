@@ -74,6 +74,14 @@ func TestCoverageEnds(t *testing.T) {
 	require.Equal(t, instant(seconds(70)), c.Gaps[0].Start, "not before the window")
 }
 
+// While an interval is not known, nothing is said to be silent.
+func TestCoverageOfTheYoung(t *testing.T) {
+	s := NewSensors(0)
+	s.Apply(snapshotOf("a", 0))
+	s.Apply(snapshotOf("a", 5))
+	require.Equal(t, []GapKind{GapPending}, kinds(s.Coverage(between(0, 500), nil, usualTolerance).Gaps))
+}
+
 func TestNeededSensors(t *testing.T) {
 	s := watching("b", "a")
 	require.Empty(t, s.Coverage(between(0, 50), nil, usualTolerance).Gaps)
@@ -201,6 +209,23 @@ func TestSkewTolerated(t *testing.T) {
 	require.Equal(t, []GapKind{GapClockSkew}, kinds(gaps))
 	require.Equal(t, -2*time.Second, gaps[0].Skew)
 	require.True(t, gaps[0].Open, "it may be a backlog")
+	// Not any more once an hour has gone by, or the engine started again.
+	strict := Tolerance{ClockSkew: 2*time.Second - 1}
+	for at := 65.0; at < 600+3600; at += 5 {
+		rec := snapshotOf("a", at)
+		rec.Logged = rec.Logged.Add(2 * time.Second)
+		s.Apply(rec)
+	}
+	require.True(t, s.Coverage(between(0, 4), nil, strict).Gaps[0].Open)
+	rec := snapshotOf("a", 4200)
+	rec.Logged = rec.Logged.Add(2 * time.Second)
+	s.Apply(rec)
+	require.False(t, s.Coverage(between(0, 4), nil, strict).Gaps[0].Open)
+	require.True(t, s.Coverage(between(4100, 4150), nil, strict).Gaps[0].Open)
+	rec = snapshotOf("a", 4205)
+	rec.Body.(*Snapshot).Run = Run{2, 2}
+	s.Apply(rec)
+	require.False(t, s.Coverage(between(4100, 4150), nil, strict).Gaps[0].Open)
 	s = NewSensors(0)
 	for at := 0.0; at <= 60; at += 5 {
 		rec := snapshotOf("a", at)
@@ -275,7 +300,7 @@ func TestHeartbeatGaps(t *testing.T) {
 	at(110, Run{}, 110)
 	at(115, Run{}, 115)
 	at(120, Run{}, 124) // late, or behind
-	at(119, Run{}, 129) // set back
+	at(119, Run{}, 129) // overtaken, and of no account
 	at(124, Run{}, 134)
 	gaps := s.Coverage(between(0, 123), nil, usualTolerance).Gaps
 	var have []string
@@ -286,6 +311,6 @@ func TestHeartbeatGaps(t *testing.T) {
 		"restarted 1m40s-1m50s false false 0s",
 		"restarted 1m50s-2m4s true false 0s",
 		"silent 1m0s-1m40s false false 0s",
-		"clock_skew 1m55s-2m4s false false -10s",
+		"clock_skew 1m55s-2m4s false true -10s",
 	}, have)
 }
