@@ -10,12 +10,17 @@ FUZZTIME      ?= 20s
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS       := -s -w -X main.version=$(VERSION)
 
-# What make mutate makes mutants of, and the packages whose tests judge them.
-MUTATE_TARGETS ?= correlate/unread.go
+HISTORIES     ?= 1000000
+
+# What make mutate makes mutants of, the packages whose tests judge them, and which
+# mutants: by default every condition, true and false.
+MUTATE_TARGETS ?= $(addprefix correlate/,account.go closing.go base.go heartbeat.go kernel.go interval.go inspection.go \
+	ledger.go coverage.go timeline.go flaws.go gap.go sensorproof.go rules.go) verifier/judge.go
 MUTATE_TESTS   ?= ./correlate,./verifier
+MUTATE_RUN     ?= → (true|false)$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fmt fuzz mutate bench demo clean
+.PHONY: help build test lint fmt fuzz soak mutate bench demo clean
 
 help: ## Show what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,8 +43,11 @@ fmt: $(GOLANGCI_LINT) ## Format all Go files
 fuzz: ## Fuzz every decoder for FUZZTIME each (default 20s)
 	FUZZTIME=$(FUZZTIME) GO=$(GO) ./test/fuzz.sh
 
+soak: ## HISTORIES random histories (default a million) against a model that sees all
+	FALCOGATE_HISTORIES=$(HISTORIES) $(GO) test -run '^TestSoak$$' -timeout 6h -count=1 -v ./verifier
+
 mutate: ## Disable each condition of the core in turn; every mutant must be killed
-	cd test/mutate && $(GO) run . -test $(MUTATE_TESTS) $(MUTATE_TARGETS)
+	cd test/mutate && $(GO) run . -test $(MUTATE_TESTS) -run '$(MUTATE_RUN)' $(MUTATE_TARGETS)
 
 bench: ## Measure speed and size; prints the table of docs/benchmarks.md
 	cd test/bench && $(GO) run .

@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
@@ -94,11 +95,9 @@ func (s *Sensors) Proven(need []string) (accounted, heard time.Time) {
 		a, h = min(a, known.ledger.accounted()), min(h, known.ledger.heard())
 	}
 	if need == nil {
-		for _, known := range s.known {
-			take(known)
-		}
+		need = slices.Collect(maps.Keys(s.known))
 	}
-	if need == nil && len(s.known) == 0 || need != nil && len(need) == 0 {
+	if len(need) == 0 {
 		take(nil) // nobody proves nothing
 	}
 	for _, hostname := range need {

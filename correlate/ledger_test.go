@@ -48,6 +48,24 @@ func TestLedgerRestarts(t *testing.T) {
 	require.Equal(t, seconds(45), w.accounted())
 }
 
+// What the present run does not have is not waited for, and the order of the
+// sources does not matter.
+func TestHeardBySources(t *testing.T) {
+	for _, order := range [][]string{{"a", "b"}, {"b", "a"}} {
+		w := newWire()
+		w.snap("gone", 1, 0)
+		w.snap("gone", 1, 5)
+		for at := 10.0; at <= 40; at += 5 {
+			for _, source := range order {
+				w.snap(source, 2, at+map[string]float64{"a": 0, "b": 1}[source])
+			}
+		}
+		require.Equal(t, seconds(40), w.heard(), order)
+	}
+	l := newLedger(newRuleNames(), &ProofStats{})
+	l.mark() // without rulesets
+}
+
 func TestStaleSnapshotsChangeNothing(t *testing.T) {
 	w := newWire()
 	for at := 0.0; at <= 30; at += 5 {

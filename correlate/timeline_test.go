@@ -44,6 +44,9 @@ func TestTimelineMerges(t *testing.T) {
 	require.Len(t, tallies(tally{from: 10, to: 30}, tally{from: 30, to: spanGrain}).spans, 1)
 	require.Len(t, tallies(tally{from: 10, to: 30}, tally{from: 30, to: 40, late: usuallyLate}).spans, 1)
 
+	require.Len(t, tallies(tally{from: 10, to: 30}, tally{from: 31, to: 40}).spans, 2, "not over a hole")
+	require.Len(t, tallies(tally{from: -5, to: -1}).spans, 1, "the first is taken as it is")
+
 	// Of what was lived through twice, what is new is added, without figures.
 	line = tallies(tally{from: 10, to: 30}, tally{from: 15, to: 30, flaws: flawClock}, tally{from: 20, to: 29}, tally{from: 25, to: 40, flaws: flawMissing, missing: 3})
 	require.Equal(t, []tally{{from: 10, to: 30}, {from: 30, to: 40, flaws: flawMissing}}, line.spans)

@@ -1,0 +1,198 @@
+package verifier
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/falcogate/falcogate/correlate"
+)
+
+// simFinding is an answer that is wrong.
+type simFinding struct {
+	check   string
+	detail  string
+	op      int // of the history's operations; behind the last at the end
+	ask     simAsk
+	verdict *Verdict
+}
+
+// wrong notes a finding.
+func (s *simulation) wrong(check string, ask *simAsk, v *Verdict, format string, args ...any) {
+	if s.found == nil {
+		s.found = &simFinding{check: check, detail: fmt.Sprintf(format, args...), op: len(s.h.ops), ask: *ask, verdict: v}
+	}
+}
+
+// needed are the sensors of the list that an ask comes with.
+func (s *simulation) needed(ask *simAsk) []string {
+	if !ask.listed {
+		return nil
+	}
+	need := slices.Clone(simHosts[:len(s.h.sensors)])
+	if ask.absent {
+		need = append(need, simHosts[simSensors])
+	}
+	return need
+}
+
+// answer asks the function that everything here is about.
+func (s *simulation) answer(state *correlate.State, ask *simAsk) (asked, *Verdict) {
+	q, err := ask.question().ask(simTime(s.now), DefaultPolicy(), s.needed(ask))
+	if err != nil {
+		panic("simulation: a question is refused: " + err.Error())
+	}
+	v, _, err := judge(state, state.Position(), q, nil)
+	if err != nil {
+		panic("simulation: judge failed: " + err.Error())
+	}
+	return q, v
+}
+
+// examine holds an answer against the truth.
+func (s *simulation) examine(op *simOp, ask *simAsk) {
+	q, v := s.answer(s.state, ask)
+	s.stats.answered(ask, v)
+	s.checkLog(ask, v)
+	if v.Verdict == Pass {
+		s.checkPass(ask, v)
+	}
+	s.checkProof(ask, v.Coverage.Evidence, v.Coverage.Sensors, v)
+	if ask.must && v.Verdict != Pass && !s.mayStay(ask, v) {
+		s.wrong("stuck", ask, v, "nothing went wrong since %s, and still the answer is %s", simClockText(s.h.settled), v.Verdict)
+	}
+	s.probe(op, ask, q)
+}
+
+// probe asks for the coverage of more windows.
+func (s *simulation) probe(op *simOp, ask *simAsk, q asked) {
+	if s.found != nil {
+		return
+	}
+	luck := op.luck
+	for range op.m {
+		luck = simMix(luck)
+		other := *ask
+		other.must = false
+		length := simSecond/2 + int64(luck%uint64(12*simSecond))
+		other.end = s.now - int64(simMix(luck+1)%uint64(min(s.now, 100*simSecond)+1))
+		if r := s.log.records; len(r) > 0 {
+			// Not before the snapshots that it needs to the millisecond.
+			if snap := r[simMix(luck+2)%uint64(len(r))].reading; snap != nil && snap.stamp > 2*simSecond {
+				other.end = min(snap.stamp-int64(luck>>8%2)*simSecond+int64(luck>>16%40)*simMilli-20*simMilli, s.now)
+			}
+		}
+		other.start = other.end - length
+		w := correlate.Window{Start: simTime(other.start), End: simTime(other.end)}
+		c := s.state.Sensors().Coverage(w, q.need, q.policy.tolerance())
+		s.stats.probed(c.Gaps)
+		s.checkProof(&other, reached(c.Gaps), c.Sensors, nil)
+	}
+}
+
+// simScope reports whether an event is in the scope of an ask.
+func (s *simulation) simScope(t *simTruth, ask *simAsk) bool {
+	return (t.space == ask.space || t.space == simHost && ask.host == HostFail) && t.prio <= ask.severity &&
+		(ask.rule < 0 || t.rule == uint8(ask.rule)) && (ask.sensor < 0 || t.sensor == uint8(ask.sensor))
+}
+
+// checkLog compares the answer with what the log holds, the plain way.
+func (s *simulation) checkLog(ask *simAsk, v *Verdict) {
+	floor := s.state.Index().Floor()
+	var inScope, in uint64
+	for i := range s.truth {
+		t := &s.truth[i]
+		if t.copies == 0 || t.stamp < ask.start || t.stamp >= ask.end || !s.simScope(t, ask) {
+			continue
+		}
+		in++
+		if !simTime(t.stamp).Before(floor) {
+			inScope++
+		}
+	}
+	total := v.AlertCount
+	if ask.host == HostFail && (!ask.listed || ask.sensor >= 0) {
+		total += v.HostAlerts
+	} else if ask.host == HostFail {
+		total += v.HostAlerts // of the listed ones, which are all
+	}
+	retained := s.h.limits.Retention <= 0 && s.h.limits.MaxBytes <= 0
+	switch {
+	case v.Verdict == Fail && in == 0:
+		s.wrong("false fail", ask, v, "the log holds no alert in scope")
+	case v.Verdict == Pass && inScope > 0:
+		s.wrong("pass with an alert", ask, v, "the log holds %d alerts in scope", inScope)
+	case retained && total != inScope:
+		s.wrong("miscount", ask, v, "the log holds %d alerts in scope, and the answer counts %d", inScope, total)
+	}
+}
+
+// checkPass looks for alerts in scope that a pass does not know of.
+func (s *simulation) checkPass(ask *simAsk, v *Verdict) {
+	if ask.evidence == None {
+		return
+	}
+	s.unproven(ask, ask.evidence, v.Coverage.Sensors, func(t *simTruth) bool { return s.simScope(t, ask) }, "false pass", v)
+}
+
+// checkProof looks for any alert of the window that did not arrive although the
+// coverage says that all did.
+func (s *simulation) checkProof(ask *simAsk, level Evidence, sensors []string, v *Verdict) {
+	if level == None || simTime(ask.start).Before(s.state.Index().Floor()) {
+		return
+	}
+	s.unproven(ask, level, sensors, func(t *simTruth) bool { return ask.sensor < 0 || t.sensor == uint8(ask.sensor) }, "false proof", v)
+}
+
+// unproven goes through the truth for what contradicts a proof: whatever
+// happened in the window, by a perfect clock and well inside it, or by a
+// sensor's own clock where that was never set.
+func (s *simulation) unproven(ask *simAsk, level Evidence, sensors []string, scope func(*simTruth) bool, check string, v *Verdict) {
+	for i := range s.truth {
+		t := &s.truth[i]
+		inTruth := t.event >= ask.start+ask.off() && t.event < ask.end-ask.off()
+		inStamp := t.stamp >= ask.start && t.stamp < ask.end
+		switch {
+		case !inTruth && (!inStamp || s.h.sensors[t.sensor].stepped):
+			continue
+		case t.fate == simForged || t.fate == simUnloaded && (ask.require < 0 || uint8(ask.require) != t.rule):
+			continue
+		case t.copies > 0 && inStamp:
+			continue // the index has it, and checkLog looks there
+		case !scope(t):
+			continue
+		}
+		class := s.excuse(int32(i), ask, level, sensors)
+		if class == simNoExcuse {
+			s.wrong(check, ask, v, "%s, raised by %s on %s at %s: %s, and level %s has no gap",
+				simAlerts[t.rule], simSpaceText(t.space), simHosts[t.sensor], simClockText(t.event), simFates[t.fate], level)
+			return
+		}
+		s.stats.excused(check, class)
+	}
+}
+
+// checkReplay rebuilds the state from the log, and asks again.
+func (s *simulation) checkReplay() {
+	if s.found != nil || s.log.emptied || len(s.h.asks) == 0 || s.h.seed%8 != 0 {
+		return
+	}
+	state := s.rebuilt(s.now)
+	for i := range s.h.asks {
+		ask := &s.h.asks[i]
+		if ask.end > s.now {
+			continue
+		}
+		_, before := s.answer(s.state, ask)
+		_, after := s.answer(state, ask)
+		one, err := json.Marshal(before, JSONOptions)
+		other, err2 := json.Marshal(after, JSONOptions)
+		if err != nil || err2 != nil || !bytes.Equal(one, other) {
+			s.wrong("replay", ask, before, "built anew from the log the answer is %s", other)
+			return
+		}
+		s.stats.replays++
+	}
+}
