@@ -127,7 +127,7 @@ func (t *timeline[S]) forget(before int64) {
 		_, to := t.spans[i].bounds()
 		return to >= before
 	})
-	if n > 0 {
+	if n > 0 { // mutate: equivalent, it is only faster
 		t.spans = append([]S(nil), t.spans[n:]...)
 	}
 }

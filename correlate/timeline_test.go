@@ -149,6 +149,19 @@ func TestBeatsJoin(t *testing.T) {
 	require.EqualValues(t, 15, base.ending(15).to)
 }
 
+func TestTalliesJoin(t *testing.T) {
+	a := tally{from: 10, to: 20, flaws: flawMissing, raised: 1, received: 2, missing: 3, surplus: 4, queueDrops: 5, late: 6, lost: []RuleLoss{{"a", 3}}}
+	b := tally{from: 20, to: 30, flaws: flawQueueDrops, raised: 10, received: 20, missing: 30, surplus: 40, queueDrops: 50, late: 60, soft: true, lost: []RuleLoss{{"a", 1}}}
+	both := tally{
+		from: 10, to: 30, flaws: flawMissing | flawQueueDrops, raised: 11, received: 22, missing: 33, surplus: 44, queueDrops: 55, late: 60, soft: true,
+		lost: []RuleLoss{{"a", 4}},
+	}
+	require.Equal(t, both, a.joined(b))
+	a.soft, b.soft, b.late = true, false, 5
+	both.late = 6
+	require.Equal(t, both, a.joined(b))
+}
+
 func TestLossesJoin(t *testing.T) {
 	a := []RuleLoss{{"a", 1}, {"b", 2}}
 	require.Equal(t, a, joinLosses(a, nil))
