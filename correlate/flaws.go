@@ -146,7 +146,7 @@ func (t tally) tainted(f flaws) tally {
 
 // joinLosses adds up what two lists say of each rule. Neither list is changed.
 func joinLosses(a, b []RuleLoss) []RuleLoss {
-	if len(b) == 0 {
+	if len(b) == 0 { // mutate: equivalent, it is only faster
 		return a
 	}
 	sum := append([]RuleLoss(nil), a...)

@@ -101,9 +101,9 @@ var kindOf = [...]struct {
 	{flawUncounted, GapNotCounted},
 }
 
-// joins reports whether the gap goes on with the next one.
+// joins reports whether the gap goes on with the next one of the same sensor.
 func (g *Gap) joins(next *Gap) bool {
-	return g.Sensor == next.Sensor && g.Source == next.Source && g.Kind == next.Kind && g.Rule == next.Rule &&
+	return g.Source == next.Source && g.Kind == next.Kind && g.Rule == next.Rule &&
 		g.Unreported == next.Unreported && g.Open == next.Open && !next.Start.After(g.End) && !g.Start.After(next.End)
 }
 

@@ -185,6 +185,9 @@ func TestRequiredRules(t *testing.T) {
 	require.Equal(t, []GapKind{GapRuleNotLoaded}, kinds(gaps))
 	require.Equal(t, "Write below etc", gaps[0].Rule)
 	require.False(t, gaps[0].Unreported)
+	gaps = ask("Write below etc", "Another")
+	require.Equal(t, []GapKind{GapRuleNotLoaded, GapRuleNotLoaded}, kinds(gaps), "each by itself")
+	require.Equal(t, []string{"Another", "Write below etc"}, []string{gaps[0].Rule, gaps[1].Rule})
 	// Its ruleset is not known any more.
 	rec := snapshotOf("a", 65)
 	rec.Body.(*Snapshot).Ruleset = RulesetID{9}
@@ -273,6 +276,8 @@ func TestSources(t *testing.T) {
 	require.Equal(t, []GapKind{GapSilent}, kinds(gaps), "heard of within a run: it may have been there before")
 	require.Equal(t, "k8s_audit", gaps[0].Source)
 	require.Empty(t, s.Coverage(between(62, 80), nil, usualTolerance).Gaps)
+	gaps = s.Coverage(between(70, 89), nil, Tolerance{Settling: time.Minute, ClockSkew: time.Second}).Gaps
+	require.Equal(t, []GapKind{GapSilent, GapSilent, GapPending}, kinds(gaps), "both sources, each by itself, and the account")
 	for at := 100.0; at <= 160; at += 5 {
 		of("syscall", 2, at)
 		of("other", 2, at+2)
@@ -313,4 +318,22 @@ func TestHeartbeatGaps(t *testing.T) {
 		"silent 1m0s-1m40s false false 0s",
 		"clock_skew 1m55s-2m4s false true -10s",
 	}, have)
+	a := Gap{Kind: GapRestarted, Start: epoch, End: epoch.Add(2), Missing: 1, Late: 5, Skew: -3, Interval: 1}
+	for name, b := range map[string]Gap{
+		"kind": {Kind: GapSilent, Start: epoch, End: epoch}, "unreported": {Kind: GapRestarted, Start: epoch, End: epoch, Unreported: true},
+		"open": {Kind: GapRestarted, Start: epoch, End: epoch, Open: true}, "source": {Kind: GapRestarted, Start: epoch, End: epoch, Source: "x"},
+		"rule": {Kind: GapRestarted, Start: epoch, End: epoch, Rule: "x"}, "later": {Kind: GapRestarted, Start: epoch.Add(3), End: epoch.Add(4)},
+		"earlier": {Kind: GapRestarted, Start: epoch.Add(-3), End: epoch.Add(-1)},
+	} {
+		require.False(t, a.joins(&b), name)
+	}
+	next := Gap{Kind: GapRestarted, Start: epoch.Add(2), End: epoch.Add(9), Missing: 2, Late: 4, Skew: 4, Interval: 2, Last: epoch, CountersOnly: true}
+	require.True(t, a.joins(&next))
+	require.True(t, next.joins(&a))
+	a.join(&next)
+	require.Equal(t, Gap{Kind: GapRestarted, Start: epoch, End: epoch.Add(9), Missing: 3, Late: 5, Skew: 4, Interval: 2, Last: epoch}, a)
+	next.join(&Gap{Start: epoch.Add(1), Skew: 3, CountersOnly: true})
+	require.Equal(t, epoch.Add(1), next.Start)
+	require.EqualValues(t, 4, next.Skew)
+	require.True(t, next.CountersOnly)
 }
