@@ -31,7 +31,6 @@ type account struct {
 
 	received uint64            // alerts, deduplicated
 	byRule   []uint64          // of these, by rule
-	latest   int64             // the latest event time of an alert, hardly later than the snapshot before it
 	recent   [keptRecent]int64 // event times of the latest alerts, a ring
 	late     int64             // the most that an alert since the last snapshot was older than that
 	snapshot int64             // when the last was taken, 0 before the first
@@ -63,7 +62,6 @@ func (a *account) alert(rule uint32, t int64) {
 	}
 	a.byRule[rule]++
 	a.recent[a.received%keptRecent] = t
-	a.latest = max(a.latest, t)
 	a.late = max(a.late, a.snapshot-t)
 }
 
@@ -74,11 +72,10 @@ func (a *account) take(s *Snapshot, t int64, rs *ruleset, fresh flaws) (found fl
 	if fresh == 0 && s.Run == a.run && t <= a.snapshot {
 		return 0 // of another source, and overtaken by a later one
 	}
-	quiet := a.latest < t-quietBefore
+	quiet := a.near(t) == 0
 	a.late0 = max(a.late0, a.late)
 	fresh |= a.noted
-	// One that is dated ahead must not make all that follows busy.
-	a.latest, a.late, a.noted, a.snapshot = min(a.latest, t+quietBefore), 0, 0, t
+	a.late, a.noted, a.snapshot = 0, 0, t
 	switch {
 	case a.base.at == 0:
 		a.rebase(s, t, rs, quiet, flawRestarted)

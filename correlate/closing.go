@@ -45,7 +45,10 @@ func (a *account) lose(s *Snapshot, t int64, rs *ruleset, quiet bool, missing ui
 	return found
 }
 
-// near is how many alerts at most may have overtaken a snapshot at t.
+// near is how many alerts at most may have overtaken a snapshot at t: those of the
+// latest that are dated close before it, or after it. One that is dated far ahead
+// keeps snapshots from being quiet until others have come, so that it takes a second
+// snapshot to close the account.
 func (a *account) near(t int64) (n int64) {
 	for _, at := range a.recent {
 		if at >= t-quietBefore {
