@@ -31,12 +31,15 @@ func TestDrainIsMeasured(t *testing.T) {
 	p.late(46, 0.1)
 	require.InDelta(t, 5.1, p.behindAt(33), 0.01)
 
-	// One that waited for an event in the middle of a backlog, and came as late.
-	p = beating(30)
-	p.late(35, 20)
-	p.late(41, 19.8)
-	p.late(46, 0.1)
-	require.InDelta(t, 0.1, p.behindAt(33), 0.01)
+	// One that waited for an event in the middle of a backlog, and came as late, is no
+	// step; but after one that waited long no drain is sure.
+	for _, tt := range []struct{ waited, behind float64 }{{0.4, 0.1}, {0.6, 19.8}} {
+		p = beating(30)
+		p.late(35, 20)
+		p.late(40+tt.waited, 19.8)
+		p.late(45+tt.waited, 0.1)
+		require.InDelta(t, tt.behind, p.behindAt(33), 0.25, tt)
+	}
 
 	p = beating(0)
 	p.late(5, 4)
@@ -80,23 +83,6 @@ func TestLeastStep(t *testing.T) {
 	}
 }
 
-// A run's first interval may be short, so that a step hides in it, unless the
-// backlog comes at once.
-func TestStepInTheFirstInterval(t *testing.T) {
-	for _, tt := range []struct {
-		at, by float64 // of the run's second snapshot; the first is at 35 and 3 s late
-		behind float64
-	}{{39, 1, 3}, {39, 0.01, 3}, {37, 1.49, 0.1}, {37, 1.51, 3}} {
-		p := beating(30)
-		p.next.Run.StartTS++
-		p.late(35, 3)
-		p.late(tt.at, tt.by)
-		p.late(42, 0.1)
-		p.late(47, 0.1)
-		require.InDelta(t, tt.behind, p.behindAt(33), 0.01, tt)
-	}
-}
-
 func TestClockAhead(t *testing.T) {
 	p := beating(30)
 	p.late(38, -3) // 3 s further than an interval
@@ -105,7 +91,7 @@ func TestClockAhead(t *testing.T) {
 	// An outage: what comes late hides how far it is ahead.
 	p.late(48, 4)
 	p.late(53, -1)
-	require.InDelta(t, -3, p.behindAt(50), 0.01)
+	require.InDelta(t, 4, p.behindAt(50), 0.01, "after such a step no drain is sure")
 	p.late(58, -0.9)
 	require.InDelta(t, -3, p.behindAt(55), 0.01, "still")
 	p.late(63, -3)

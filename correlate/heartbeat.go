@@ -43,7 +43,6 @@ type youngBeat struct {
 	beat
 	step  int64 // how much further the sensor's time moved than the log's
 	least int64 // the least interval when it came; 0 when that was not known
-	phase bool  // the first of its run, which may be shorter than the interval
 }
 
 // stale reports whether a snapshot was overtaken by a later one of its run, or
@@ -89,7 +88,7 @@ func (h *heartbeat) snapshot(s *Snapshot, t, distance int64, rs *ruleset, stats 
 			from: h.last, to: t, distance: distance, farthest: distance, ahead: min(distance, h.distance, h.future), rules: rs,
 			flaws: h.noted, drops: h.notedDrops, events: h.notedEvs,
 		},
-		step: h.distance - distance, least: h.interval.least(), phase: h.interval.phase,
+		step: h.distance - distance, least: h.interval.least(),
 	}
 	if h.noted.has(flawKernelDrops) {
 		b.ratio = 1 // unless the message says of how many events
@@ -182,14 +181,10 @@ func (h *heartbeat) remember(b *youngBeat) {
 
 // setForward reports whether the sensor's clock may have been set forward within
 // the beat: its time has then moved further than the log's. It has too when a
-// backlog drains, but then no further than from one snapshot to the next, or,
-// where it is not known how far that is, four times as far as the log's at least.
+// backlog drains, but then no further than from one snapshot to the next, where it is
+// known how far that is.
 func (b *youngBeat) setForward() bool {
-	passed := b.to - b.from
-	if b.least == 0 || b.phase {
-		return b.step > stepLeast && b.step < passed-passed/4
-	}
-	return b.step > stepLeast && passed-b.least > stepLeast
+	return b.step > stepLeast && (b.least == 0 || b.to-b.from-b.least > stepLeast)
 }
 
 // since is when the first snapshot that still counts was taken.
