@@ -53,7 +53,7 @@ func (q *inspection) inspect(l *ledger) {
 		if len(l.heartbeats) == 1 {
 			source = "" // then it is about the whole sensor, as the account is
 		}
-		q.heartbeat(h, source, h.run == l.account.run)
+		q.heartbeat(h, source)
 	}
 	q.account(&l.account)
 }
@@ -87,9 +87,10 @@ func (q *inspection) flawed(from, to int64, f flaws, source string, special func
 	}
 }
 
-// heartbeat adds the gaps of one event source. One that the present run does not
-// have is needed only for as long as its own run lasted.
-func (q *inspection) heartbeat(h *heartbeat, source string, present bool) {
+// heartbeat adds the gaps of one event source. One that was heard within the
+// retention is needed, also when a later run was not heard to have it: its capture
+// may have failed to start.
+func (q *inspection) heartbeat(h *heartbeat, source string) {
 	usual := time.Duration(h.interval.usual())
 	if since, from := h.since(), max(q.from, h.needed); from < since && from < q.to {
 		q.add(Gap{Kind: GapSilent, Source: source, Start: instant(from), End: instant(min(q.to, since)), Interval: usual})
@@ -112,7 +113,7 @@ func (q *inspection) heartbeat(h *heartbeat, source string, present bool) {
 		if behind := h.clock(before + i); max(behind, -behind) > q.skew && !b.flaws.has(flawClock) {
 			g := Gap{Kind: GapClockSkew, Source: source, Start: instant(b.from), End: instant(b.to), Skew: time.Duration(-behind)}
 			// Perhaps it is a backlog that has not drained yet.
-			g.Open = present && behind > 0 && b.segment == h.segment && h.last-b.to < clockMemory
+			g.Open = behind > 0 && b.segment == h.segment && h.last-b.to < clockMemory
 			q.add(g)
 		}
 		for _, rule := range q.required {
@@ -121,7 +122,7 @@ func (q *inspection) heartbeat(h *heartbeat, source string, present bool) {
 			}
 		}
 	}
-	if judged := h.judged(); present && q.to > judged {
+	if judged := h.judged(); q.to > judged {
 		g := Gap{Kind: GapPending, Source: source, Start: instant(max(q.from, judged)), End: instant(q.to), Open: true, Last: instant(h.last), Interval: usual}
 		if h.interval.known() && q.to-judged > h.interval.allowed() {
 			g.Kind = GapSilent

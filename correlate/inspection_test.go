@@ -258,8 +258,7 @@ func TestLateIsAGapBeyondTheMargin(t *testing.T) {
 	require.Equal(t, 3*time.Second, gaps[0].Late)
 }
 
-// A source that the present run does not have is needed for as long as its own
-// lasted, and one that came with the run from there on.
+// A source that was heard once is needed, and one that came with a run from there on.
 func TestSources(t *testing.T) {
 	s := watching("a")
 	of := func(source string, run int64, at float64) {
@@ -284,11 +283,17 @@ func TestSources(t *testing.T) {
 	}
 	gaps = s.Coverage(between(62, 150), nil, usualTolerance).Gaps
 	require.Equal(t, []GapKind{GapRestarted}, kinds(gaps)[:1])
-	require.Empty(t, s.Coverage(between(102, 150), nil, usualTolerance).Gaps, "the old source is not needed any more")
+	gaps = s.Coverage(between(102, 150), nil, usualTolerance).Gaps
+	require.Equal(t, []GapKind{GapSilent}, kinds(gaps), "the old source may have failed to start")
+	require.Equal(t, "k8s_audit", gaps[0].Source)
+	for at := 103.0; at <= 160; at += 5 {
+		of("k8s_audit", 2, at)
+	}
+	require.Empty(t, s.Coverage(between(103, 150), nil, usualTolerance).Gaps)
 	require.Empty(t, s.Coverage(between(62, 80), nil, usualTolerance).Gaps, "nor is the new one before")
 	gaps = s.Coverage(between(100, 150), nil, usualTolerance).Gaps
-	require.Equal(t, []GapKind{GapSilent}, kinds(gaps), "but from the run's first snapshot on")
-	require.Equal(t, "other", gaps[0].Source)
+	require.Equal(t, []GapKind{GapRestarted, GapSilent, GapSilent}, kinds(gaps), "but from the run's first snapshot on")
+	require.Equal(t, []string{"k8s_audit", "k8s_audit", "other"}, []string{gaps[0].Source, gaps[1].Source, gaps[2].Source})
 }
 
 // What the flaws of a heartbeat come to.

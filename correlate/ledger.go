@@ -1,5 +1,7 @@
 package correlate
 
+import "slices"
+
 const (
 	// maxSources bounds the event sources of one engine.
 	maxSources = 8
@@ -127,14 +129,10 @@ func (l *ledger) drop(d *Drop) {
 	}
 }
 
-// heard is up to when every event source of the present run was heard; 0 when
-// none was.
+// heard is up to when every event source was heard; 0 when there is none.
 func (l *ledger) heard() int64 {
 	var least int64
 	for _, h := range l.heartbeats {
-		if h.run != l.account.run {
-			continue
-		}
 		if j := h.judged(); least == 0 || j < least {
 			least = j
 		}
@@ -145,8 +143,10 @@ func (l *ledger) heard() int64 {
 // accounted is up to when the account is closed as well.
 func (l *ledger) accounted() int64 { return min(l.heard(), l.account.base.at) }
 
-// forget drops what is known of the time before.
+// forget drops what is known of the time before, and the event sources that were not
+// heard since.
 func (l *ledger) forget(before int64) {
+	l.heartbeats = slices.DeleteFunc(l.heartbeats, func(h *heartbeat) bool { return h.last < before })
 	for _, h := range l.heartbeats {
 		h.beats.forget(before)
 	}

@@ -48,19 +48,23 @@ func TestLedgerRestarts(t *testing.T) {
 	require.Equal(t, seconds(45), w.accounted())
 }
 
-// What the present run does not have is not waited for, and the order of the
-// sources does not matter.
+// All sources are waited for, also one that a later run was not heard to have, and
+// their order does not matter.
 func TestHeardBySources(t *testing.T) {
 	for _, order := range [][]string{{"a", "b"}, {"b", "a"}} {
 		w := newWire()
-		w.snap("gone", 1, 0)
-		w.snap("gone", 1, 5)
-		for at := 10.0; at <= 40; at += 5 {
+		for at := 0.0; at <= 40; at += 5 {
 			for _, source := range order {
 				w.snap(source, 2, at+map[string]float64{"a": 0, "b": 1}[source])
 			}
 		}
 		require.Equal(t, seconds(40), w.heard(), order)
+		w.snap("b", 3, 46)
+		require.Equal(t, seconds(40), w.heard(), order)
+		w.forget(seconds(40))
+		require.Equal(t, seconds(40), w.heard(), order)
+		w.forget(seconds(40) + 1)
+		require.Equal(t, seconds(46), w.heard(), "until it is forgotten")
 	}
 	l := newLedger(newRuleNames(), &ProofStats{})
 	l.mark() // without rulesets

@@ -65,7 +65,7 @@ func (s *sensor) status() SensorStatus {
 		p.UsualInterval = max(p.UsualInterval, time.Duration(h.interval.usual()))
 		p.RulesCounted = p.RulesCounted || h.rules != nil && len(h.rules.rules) > 0
 		n := len(h.beats.spans)
-		if n == 0 || h.run != l.account.run {
+		if n == 0 {
 			continue
 		}
 		if behind := time.Duration(h.clock(n - 1)); behind.Abs() > p.Behind.Abs() {

@@ -48,7 +48,7 @@ func (s *Sensors) Spans(hostname string, w Window, settling time.Duration) []Spa
 			}
 			list = append(list, out)
 		}
-		if judged := h.judged(); h.run == known.ledger.account.run && judged < to && h.last > judged {
+		if judged := h.judged(); judged < to && h.last > judged {
 			list = append(list, Span{Source: h.source, Start: instant(judged), End: instant(h.last), Open: true})
 		}
 	}
