@@ -7,9 +7,9 @@ import "time"
 // the log's time comes down again, while that of a clock that is behind stays.
 const clockMemory = int64(time.Hour)
 
-// aheadMemory is how far behind a span whose snapshots came late one from the future
-// counts against it, whether or not the clock was set meanwhile: nothing else tells
-// that it was ahead.
+// aheadMemory is how far behind a span a snapshot from the future counts against it,
+// whether or not the clock was set meanwhile: a message that is as late as its clock is
+// ahead seems to be on time.
 const aheadMemory = int64(5 * time.Minute)
 
 // inspection looks for gaps in the ledgers of sensors. An alert of the window is
@@ -143,7 +143,7 @@ func (h *heartbeat) clock(i int) int64 {
 		least = min(least, spans[k].distance)
 	}
 	ahead := min(spans[i].ahead, least)
-	for k := i + 1; spans[i].farthest > stepLeast && k < len(spans) && spans[k].from-spans[i].to < aheadMemory; k++ {
+	for k := i + 1; k < len(spans) && spans[k].from-spans[i].to < aheadMemory; k++ {
 		ahead = min(ahead, spans[k].ahead)
 	}
 	if ahead < 0 && -ahead > least {
