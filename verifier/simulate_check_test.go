@@ -80,7 +80,8 @@ func (s *simulation) probe(op *simOp, ask *simAsk, q asked) {
 		other.end = s.now - int64(simMix(luck+1)%uint64(min(s.now, 100*simSecond)+1))
 		if r := s.log.records; len(r) > 0 {
 			// Not before the snapshots that it needs to the millisecond.
-			if snap := r[simMix(luck+2)%uint64(len(r))].reading; snap != nil && snap.stamp > 2*simSecond {
+			recent := min(len(r), int(10+luck>>24%2*1000))
+			if snap := r[len(r)-1-int(simMix(luck+2)%uint64(recent))].reading; snap != nil && snap.stamp > 2*simSecond {
 				other.end = min(snap.stamp-int64(luck>>8%2)*simSecond+int64(luck>>16%40)*simMilli-20*simMilli, s.now)
 			}
 		}

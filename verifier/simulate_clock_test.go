@@ -6,12 +6,12 @@ import "slices"
 // snapshots.
 const simStep = simSecond / 4
 
-// readingsOf are the sensor's snapshots in the log, each once, without those that
-// later ones overtook.
+// readingsOf are the snapshots of a sensor's system calls in the log, each once,
+// without those that later ones overtook.
 func (s *simulation) readingsOf(sensor uint8) (list []*simReading) {
 	for i := range s.log.records {
 		r := s.log.records[i].reading
-		if r == nil || r.sensor != sensor || len(list) > 0 && r.at <= list[len(list)-1].at {
+		if r == nil || r.sensor != sensor || r.source != 0 || len(list) > 0 && r.at <= list[len(list)-1].at {
 			continue
 		}
 		list = append(list, r)

@@ -68,7 +68,7 @@ func (d *simDraw) setup() {
 			f.interval = d.between(simSecond, 10*simSecond)
 		}
 		f.rules = 2 + d.IntN(simRules-1)
-		f.http = d.one(2)
+		f.http, f.audit = d.one(2), d.one(12)
 		f.way = simPick(d, simMilli, 4*simMilli, 50*simMilli)
 		if d.one(6) {
 			f.offset = simPick[int64](d, 1, -1) * d.between(0, simPick(d, 2*simSecond, 2*simSecond, 8*simSecond))

@@ -12,7 +12,9 @@ func (d *simDraw) timer(sensor int, last int64) {
 		if i < len(d.down[sensor]) {
 			ends = d.down[sensor][i].at
 		}
-		d.snapshot(sensor, began+d.between(simMilli, 50*simMilli), ends)
+		first := began + d.between(simMilli, 50*simMilli)
+		d.snapshot(sensor, first, ends)
+		d.second(sensor, first, ends)
 		tick := began + d.between(f.interval/20, f.interval)
 		taken := int64(0)
 		for ; tick < ends; tick += f.interval {
@@ -20,6 +22,7 @@ func (d *simDraw) timer(sensor int, last int64) {
 			if idle && d.one(3) {
 				at += d.between(0, f.interval*3/10)
 			}
+			d.second(sensor, at, ends)
 			if until := d.stalled(sensor, at); until > 0 {
 				at = until + d.between(simMilli/10, 5*simMilli)
 			}
@@ -46,6 +49,16 @@ func (d *simDraw) stalled(sensor int, at int64) (until int64) {
 	return until
 }
 
+// second draws the snapshot of the second event source, which no stall of the
+// capture delays.
+func (d *simDraw) second(sensor int, at, ends int64) {
+	if at += d.between(0, 30*simMilli); d.h.sensors[sensor].audit && at < ends {
+		d.h.ops = append(d.h.ops, simOp{
+			what: simSnapshot, at: at, sensor: uint8(sensor), luck: d.Uint64() | 1, lag: d.between(simMilli/20, simMilli/3), n: 1, calm: at > d.h.settled,
+		})
+	}
+}
+
 // snapshot draws one. Now and then it takes its time to the queue, and is
 // overtaken by the alerts that are raised meanwhile.
 func (d *simDraw) snapshot(sensor int, at, ends int64) {
@@ -70,6 +83,12 @@ func (d *simDraw) snapshot(sensor int, at, ends int64) {
 		}
 	}
 	d.h.ops = append(d.h.ops, op)
+	if d.knots && sensor == 0 && !calm && d.one(8) {
+		// One that happened before the snapshot, is counted after it, and gets lost.
+		e := simOp{what: simEvent, at: at + d.between(simMilli, 10*simMilli), lag: 20 * simMilli, rule: d.knot}
+		loss := simOp{what: simReader, at: e.at - simMilli/20, span: simMilli / 10, share: 100}
+		d.h.ops = append(d.h.ops, e, loss)
+	}
 }
 
 // lag draws how long the engine takes to an event.

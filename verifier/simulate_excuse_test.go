@@ -13,6 +13,9 @@ const (
 	simNoExcuse simClass = iota
 	// simUnheard: the needed sensors are assumed, and this one was not heard of.
 	simUnheard
+	// simSourceless: no snapshot of the sensor's system calls was ever heard, but
+	// some of its second event source.
+	simSourceless
 	// simTolerated: the policy tolerates any number of dropped kernel events.
 	simTolerated
 	// simUncounted: the level is heard, and the sensor did not report how many
@@ -50,7 +53,7 @@ const (
 )
 
 var simClassNames = [simClasses]string{
-	"none", "sensor not heard of", "kernel drops tolerated", "heard, not counted", "stall shorter than a silence",
+	"none", "sensor not heard of", "event source not heard of", "kernel drops tolerated", "heard, not counted", "stall shorter than a silence",
 	"overtaken at every confirming snapshot", "made up for, rules not known", "made up for by alerts not raised",
 	"made up for by a latecomer", "heard, overtaken at the last snapshot", "clock ahead, messages as late",
 	"clock off between two snapshots only", "clock set forward, like the end of a delay", "clock slewed within the hour",
@@ -73,6 +76,8 @@ func (s *simulation) explain(i int32, ask *simAsk, level Evidence, sensors []str
 		if !ask.listed && ask.sensor < 0 && !s.heardLately(t.sensor) {
 			return simUnheard
 		}
+	case s.h.sensors[t.sensor].audit && len(s.readingsOf(t.sensor)) == 0:
+		return simSourceless
 	case t.fate == simDropped:
 		if ask.ratio >= 1 {
 			return simTolerated

@@ -48,6 +48,7 @@ type simTruth struct {
 // simReading is what the world knows of a snapshot.
 type simReading struct {
 	sensor uint8
+	source uint8
 	run    int32
 	upto   int32 // what of the truth was counted: all before this
 	at     int64
@@ -69,19 +70,24 @@ type simFalco struct {
 	total      uint64
 	queueDrops uint64
 	drops      uint64
-	events     uint64
-	read       int64 // the last time the counters were read
+	events     [2]uint64 // of each event source
+	read       [2]int64  // the last time their counters were read
 	clock      []simOffset
 	faults     [simKinds]simFault
-	due        int64 // when the snapshot that was read is queued; 0: there is none
-	reading    simMessage
-	readBy     simOp // the operation that read it
+	pending    [2]simPending // of each event source
 	simWay
 }
 
 // simOffset is how far a clock is off from a time on, and by how many millionths
 // of the time since then it is further off.
 type simOffset struct{ from, offset, slew int64 }
+
+// simPending is a snapshot between its reading and the queue.
+type simPending struct {
+	due    int64 // when it is queued; 0: there is none
+	m      simMessage
+	readBy simOp // the operation that read it
+}
 
 // simFault is a fault that lasts.
 type simFault struct {
@@ -102,7 +108,7 @@ func (f *simFalco) begin(id uint8, setup *simSetup) {
 func (f *simFalco) start(at int64) {
 	f.run++
 	f.runs.ReloadTS = f.stamp(at) + simEpoch
-	f.raised, f.total, f.queueDrops, f.drops, f.events, f.read = [simRules]uint64{}, 0, 0, 0, 0, at
+	f.raised, f.total, f.queueDrops, f.drops, f.events, f.read = [simRules]uint64{}, 0, 0, 0, [2]uint64{}, [2]int64{at, at}
 }
 
 // stamp is the time of an instant by the sensor's clock.
@@ -127,7 +133,7 @@ func (f *simFalco) strikes(which simWhat, at int64, op *simOp) bool {
 func (f *simFalco) restart(op *simOp) {
 	f.reload(op)
 	f.runs.StartTS = f.runs.ReloadTS
-	f.due = 0
+	f.pending = [2]simPending{}
 	f.faults[simStall].until = 0
 }
 
@@ -170,23 +176,27 @@ func (f *simFalco) sees(op *simOp) simFate {
 	return simArrived
 }
 
+// simSources are the event sources of an engine. The second has no counters of the
+// kernel, and sees no event that a rule matches.
+var simSources = [2]string{"syscall", "k8s_audit"}
+
 // snapshot fills in what the counters say at a time.
-func (f *simFalco) snapshot(s *correlate.Snapshot, at int64) (rules uint8) {
-	f.events += uint64((at-f.read)/simMilli) + 1
-	f.read = at
+func (f *simFalco) snapshot(s *correlate.Snapshot, at int64, source int) (rules uint8) {
+	f.events[source] += uint64((at-f.read[source])/simMilli) + 1
+	f.read[source] = at
 	counter := func(n uint64) correlate.Counter {
 		if n == 0 && f.noEmpty {
 			return correlate.Counter{}
 		}
 		return correlate.Counter{N: n, Reported: true}
 	}
-	*s = correlate.Snapshot{Hostname: simHosts[f.id], Time: simTime(f.stamp(at)), EventSource: "syscall", RuleMatches: s.RuleMatches[:0]}
-	s.QueueDrops, s.EventsProcessed = counter(f.queueDrops), counter(f.events)
+	*s = correlate.Snapshot{Hostname: simHosts[f.id], Time: simTime(f.stamp(at)), EventSource: simSources[source], RuleMatches: s.RuleMatches[:0]}
+	s.QueueDrops, s.EventsProcessed = counter(f.queueDrops), counter(f.events[source])
 	if !f.noRun {
 		s.Run = f.runs
 	}
-	if !f.noKernel {
-		s.KernelEvents, s.KernelDrops = counter(f.events+f.drops), counter(f.drops)
+	if !f.noKernel && source == 0 {
+		s.KernelEvents, s.KernelDrops = counter(f.events[0]+f.drops), counter(f.drops)
 	}
 	if f.noRules {
 		return 0

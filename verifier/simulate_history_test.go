@@ -30,6 +30,7 @@ type simSetup struct {
 	way       int64 // from its queue to the log
 	rules     int
 	http      bool
+	audit     bool // it has a second event source
 	noEmpty   bool // include_empty_values is off: zeros are left out
 	noRules   bool // rules_counters_enabled is off
 	noKernel  bool // kernel_event_counters_enabled is off

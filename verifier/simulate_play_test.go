@@ -88,9 +88,11 @@ func (s *simulation) settle(to int64) {
 			if len(f.held) > 0 && f.faults[simOutage].until <= now {
 				s.drain(f, now)
 			}
-			if f.due > 0 && f.due <= now {
-				f.due = 0
-				s.queueSnapshot(f, now)
+			for k := range f.pending {
+				if p := &f.pending[k]; p.due > 0 && p.due <= now {
+					p.due = 0
+					s.queueSnapshot(f, p, now)
+				}
 			}
 			if f.overtake > 0 && f.since+simSwapped <= now {
 				f.overtake = 0
@@ -103,8 +105,10 @@ func (s *simulation) settle(to int64) {
 			if len(f.held) > 0 {
 				s.wake(max(f.faults[simOutage].until, now+1))
 			}
-			if f.due > 0 {
-				s.wake(f.due)
+			for k := range f.pending {
+				if due := f.pending[k].due; due > 0 {
+					s.wake(due)
+				}
 			}
 			if f.overtake > 0 {
 				s.wake(f.since + simSwapped)
@@ -213,23 +217,26 @@ var (
 
 // read takes a snapshot, which is queued a little later.
 func (s *simulation) read(f *simFalco, op *simOp) {
-	if op.at < f.blind || f.on(simStall, op.at) || f.due > 0 {
+	source := int(op.n)
+	p := &f.pending[source]
+	if op.at < f.blind || source == 0 && f.on(simStall, op.at) || p.due > 0 {
 		return
 	}
 	snap, r := s.snapshots.next(), s.readings.next()
 	m := simMessage{body: snap, id: s.newID(), truth: -1, digest: f.digest % simDigests, reading: r}
-	m.rules = f.snapshot(snap, op.at)
-	*r = simReading{sensor: f.id, run: f.run, upto: int32(len(s.truth)), at: op.at, stamp: f.stamp(op.at), raised: f.raised}
-	f.reading, f.readBy, f.due = m, *op, op.at+op.lag
-	s.wake(f.due)
+	m.rules = f.snapshot(snap, op.at, source)
+	*r = simReading{
+		sensor: f.id, source: uint8(source), run: f.run, upto: int32(len(s.truth)), at: op.at, stamp: f.stamp(op.at), raised: f.raised,
+	}
+	p.m, p.readBy, p.due = m, *op, op.at+op.lag
+	s.wake(p.due)
 }
 
-// queueSnapshot puts the snapshot that was read on its way.
-func (s *simulation) queueSnapshot(f *simFalco, now int64) {
-	op := &f.readBy
-	if f.strikes(simOverflow, now, op) {
+// queueSnapshot puts a snapshot that was read on its way.
+func (s *simulation) queueSnapshot(f *simFalco, p *simPending, now int64) {
+	if f.strikes(simOverflow, now, &p.readBy) {
 		f.queueDrops++
 		return
 	}
-	s.send(f, f.reading, op, now)
+	s.send(f, p.m, &p.readBy, now)
 }

@@ -31,12 +31,12 @@ func (s *simulation) outcome(f *simFalco, op *simOp) string {
 		return fmt.Sprintf("%q (%s) in %s, happened at %s, stamped %s: %s", simAlerts[t.rule], t.prio, simSpaceText(t.space),
 			simClockText(t.event), simClockText(t.stamp), simFates[t.fate])
 	case simSnapshot:
-		if f.due == 0 {
+		if f.pending[op.n].due == 0 {
 			return "not taken"
 		}
-		r := f.reading.reading
-		return fmt.Sprintf("stamped %s, run %d, raised %v of %d, kernel drops %d, queue drops %d; queued %.1fms later",
-			simClockText(r.stamp), r.run, r.raised[:f.rules], f.total, f.drops, f.queueDrops, float64(op.lag)/1e6)
+		r := f.pending[op.n].m.reading
+		return fmt.Sprintf("%s, stamped %s, run %d, raised %v of %d, kernel drops %d, queue drops %d; queued %.1fms later",
+			simSources[r.source], simClockText(r.stamp), r.run, r.raised[:f.rules], f.total, f.drops, f.queueDrops, float64(op.lag)/1e6)
 	case simClock:
 		return "off by " + time.Duration(op.lag).String()
 	case simCrash:
@@ -121,7 +121,7 @@ func (s *simulation) recordText(b *strings.Builder, r *simRecord) {
 	case *correlate.Alert:
 		fmt.Fprintf(b, " of %s, %s, stamped %s, %s", body.Hostname, body.Rule, simClockText(body.Time.UnixNano()-simEpoch), simFates[s.truth[r.truth].fate])
 	case *correlate.Snapshot:
-		fmt.Fprintf(b, " of %s, taken %s, run %d, M=%+v %v", body.Hostname, simClockText(body.Time.UnixNano()-simEpoch),
+		fmt.Fprintf(b, " of %s %s, taken %s, run %d, M=%+v %v", body.Hostname, body.EventSource, simClockText(body.Time.UnixNano()-simEpoch),
 			r.reading.run, body.MatchesTotal, body.RuleMatches)
 	default:
 		fmt.Fprintf(b, " of %s", r.Body.Sensor())
