@@ -49,8 +49,8 @@ func (b *books) snapshotAt() *Snapshot {
 	return s
 }
 
-// closed is up to when the account is closed, in seconds.
-func (b *books) closed() float64 { return float64(b.base.at-epoch.UnixNano()) / 1e9 }
+// closed is up to when the account is closed.
+func (b *books) closed() int64 { return b.base.at }
 
 // last is the last closed span.
 func (b *books) last() tally { return b.tallies.spans[len(b.tallies.spans)-1] }
@@ -64,13 +64,13 @@ func TestQuietSnapshots(t *testing.T) {
 		b.snap(5)
 		b.raise("a", tt.at)
 		b.snap(10)
-		require.Equal(t, tt.quiet, b.closed() == 10, tt.at)
+		require.Equal(t, tt.quiet, b.closed() == seconds(10), tt.at)
 		if tt.quiet {
 			continue
 		}
 		// What was dated ahead does not keep the next from being quiet.
 		require.Zero(t, b.snap(15))
-		require.Equal(t, 15.0, b.closed())
+		require.Equal(t, seconds(15.0), b.closed())
 	}
 }
 
@@ -79,18 +79,18 @@ func TestConfirmation(t *testing.T) {
 	b.snap(5)
 	b.raise("a", 9.9)
 	b.snap(10)
-	require.Equal(t, 5.0, b.closed(), "one that is not quiet needs another")
+	require.Equal(t, seconds(5.0), b.closed(), "one that is not quiet needs another")
 	b.raise("a", 10.2)
 	b.snap(10.249)
-	require.Equal(t, 5.0, b.closed(), "not by one of the same moment")
+	require.Equal(t, seconds(5.0), b.closed(), "not by one of the same moment")
 	b.raise("a", 10.245)
 	b.snap(10.25)
-	require.Equal(t, 10.0, b.closed(), "a quarter of a second later it confirms")
+	require.Equal(t, seconds(10.0), b.closed(), "a quarter of a second later it confirms")
 	require.True(t, b.last().soft)
 	require.EqualValues(t, 1, b.last().received)
 	require.EqualValues(t, 1, b.last().raised)
 	b.snap(15)
-	require.Equal(t, 15.0, b.closed())
+	require.Equal(t, seconds(15.0), b.closed())
 	require.Len(t, b.tallies.spans, 1)
 	require.False(t, b.last().soft, "a quiet one makes good what busy ones closed")
 	require.EqualValues(t, 3, b.last().received)
@@ -110,7 +110,7 @@ func TestOverlappingSources(t *testing.T) {
 	require.EqualValues(t, 0, b.last().flaws)
 	// But one whose clock was set back is, and one of another run.
 	require.Equal(t, flawClock, b.take(b.snapshotAt(), seconds(8), b.rules, flawClock))
-	require.Equal(t, 8.0, b.closed())
+	require.Equal(t, seconds(8.0), b.closed())
 	require.Equal(t, []tally{{from: seconds(5), to: seconds(8), raised: 1, received: 1}, {from: seconds(8), to: seconds(10), flaws: flawClock}}, b.tallies.spans)
 	b.snap(15)
 	b.run = Run{9, 9}
@@ -147,7 +147,7 @@ func TestLossBehindAnOvertaking(t *testing.T) {
 	require.Equal(t, []RuleLoss{{"a", 1}}, b.last().lost)
 	b.matches["b"]++ // now it is counted
 	require.Zero(t, b.snap(15))
-	require.Equal(t, 15.0, b.closed())
+	require.Equal(t, seconds(15.0), b.closed())
 	require.EqualValues(t, 1, b.stats.Missing)
 
 	// At a quiet snapshot nothing has overtaken, so that what is too much is a
@@ -215,13 +215,13 @@ func TestQuietEndsTheDoubt(t *testing.T) {
 		b.snap(at)
 	}
 	b.snap(40)
-	require.Equal(t, 40.0, b.closed())
+	require.Equal(t, seconds(40.0), b.closed())
 	b.raise("a", 44.9)
 	b.snap(45)
-	require.Equal(t, 40.0, b.closed(), "the one of 35 is not confirmed any more")
+	require.Equal(t, seconds(40.0), b.closed(), "the one of 35 is not confirmed any more")
 	b.raise("a", 49.9)
 	b.snap(50)
-	require.Equal(t, 45.0, b.closed())
+	require.Equal(t, seconds(45.0), b.closed())
 	b.matches["a"]++
 	b.raise("a", 54.9)
 	require.Equal(t, flawMissing, b.snap(55))
@@ -245,17 +245,17 @@ func TestSurplus(t *testing.T) {
 	require.EqualValues(t, 1, b.last().surplus)
 	require.EqualValues(t, 1, b.stats.Surplus)
 	require.Zero(t, b.snap(20))
-	require.Equal(t, 20.0, b.closed())
+	require.Equal(t, seconds(20.0), b.closed())
 
 	// It came back: an overtaking.
 	b.arrive("a", 22)
 	require.Zero(t, b.snap(25))
 	b.matches["a"]++
 	require.Zero(t, b.snap(30))
-	require.Equal(t, 30.0, b.closed())
+	require.Equal(t, seconds(30.0), b.closed())
 	b.arrive("a", 32)
 	require.Zero(t, b.snap(35), "the count begins anew")
-	require.Equal(t, 30.0, b.closed())
+	require.Equal(t, seconds(30.0), b.closed())
 
 	// Two quiet ones need not be in a row, and a quarter of a second is enough.
 	b = newBooks("a", "noise")
@@ -278,7 +278,7 @@ func TestSurplus(t *testing.T) {
 		}
 		b.matches["a"]++
 		require.Zero(t, b.snap(from+30))
-		require.Equal(t, from+30, b.closed())
+		require.Equal(t, seconds(from+30), b.closed())
 	}
 	rising(5)
 	rising(35)
@@ -313,7 +313,7 @@ func TestFirstSnapshotOvertaken(t *testing.T) {
 	require.Equal(t, flawRestarted, b.snap(10), "coverage begins later; nothing is said to be missing")
 	require.Zero(t, b.last().missing)
 	require.Zero(t, b.snap(15))
-	require.Equal(t, 15.0, b.closed())
+	require.Equal(t, seconds(15.0), b.closed())
 
 	// The same o as a quiet one shows that none had.
 	b = newBooks("a")
@@ -334,7 +334,7 @@ func TestRuns(t *testing.T) {
 	require.Equal(t, seconds(10), b.since)
 	require.Zero(t, b.last().raised, "counters of two runs have no difference")
 	require.Zero(t, b.snap(10.5))
-	require.Equal(t, 10.5, b.closed())
+	require.Equal(t, seconds(10.5), b.closed())
 	b.matches["a"] = 0
 	b.run = Run{1, 2}
 	require.Equal(t, flawRestarted, b.snap(11))
@@ -492,7 +492,7 @@ func TestLateAlerts(t *testing.T) {
 	b.snap(25)
 	b.raise("a", 29.9)
 	b.snap(30)
-	require.Equal(t, 25.0, b.closed())
+	require.Equal(t, seconds(25.0), b.closed())
 	require.Equal(t, int64(4*time.Second), b.last().late)
 	b.snap(35)
 	require.Less(t, b.last().late, int64(time.Second))

@@ -38,7 +38,7 @@ func (p *pulse) beat(at float64) flaws { return p.late(at, 0) }
 func (p *pulse) late(at, by float64) flaws {
 	p.count()
 	s := p.next
-	return p.heartbeat.snapshot(&s, seconds(at), int64(by*float64(time.Second)), p.rules, &p.stats)
+	return p.snapshot(&s, seconds(at), int64(by*float64(time.Second)), p.rules, &p.stats)
 }
 
 // flawsAt are the flaws of the span that an instant lies in.
@@ -232,9 +232,9 @@ func TestKernelDrops(t *testing.T) {
 	require.Equal(t, flawRestarted, p.beat(55), "it was 3")
 	require.Zero(t, p.beat(60))
 	p.next.KernelEvents = Counter{}
-	p.heartbeat.events = Counter{}
+	p.events = Counter{}
 	s := p.next
-	require.Equal(t, flawKernelUnknown, p.heartbeat.snapshot(&s, seconds(65), 0, nil, &p.stats))
+	require.Equal(t, flawKernelUnknown, p.snapshot(&s, seconds(65), 0, nil, &p.stats))
 	p.next.KernelDrops = Counter{Reported: true}
 	require.Equal(t, flawKernelUnknown, p.beat(70), "how many there were before is not known")
 	require.Zero(t, p.beat(75))
@@ -246,11 +246,11 @@ func TestKernelDrops(t *testing.T) {
 	p = beating(30)
 	s = p.next
 	s.KernelEvents, s.KernelDrops.N = Counter{}, 10
-	require.Equal(t, flawKernelDrops, p.heartbeat.snapshot(&s, seconds(35), 0, nil, &p.stats))
+	require.Equal(t, flawKernelDrops, p.snapshot(&s, seconds(35), 0, nil, &p.stats))
 	require.InDelta(t, 1, p.beats.spans[len(p.beats.spans)-1].ratio, 1e-9)
 	s = p.next
 	s.KernelDrops.N = 20
-	require.Equal(t, flawKernelDrops, p.heartbeat.snapshot(&s, seconds(40), 0, nil, &p.stats))
+	require.Equal(t, flawKernelDrops, p.snapshot(&s, seconds(40), 0, nil, &p.stats))
 	require.InDelta(t, 1, p.beats.spans[len(p.beats.spans)-1].ratio, 1e-9)
 
 	// Another source has no kernel.

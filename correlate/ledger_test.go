@@ -77,7 +77,7 @@ func TestStaleSnapshotsChangeNothing(t *testing.T) {
 	}
 	w.events["syscall"] -= 3000
 	require.Zero(t, w.snap("syscall", 1, 20))
-	require.EqualValues(t, 1, w.ledger.stale)
+	require.EqualValues(t, 1, w.stale)
 	require.EqualValues(t, 1, w.account.stats.Stale)
 	require.Equal(t, seconds(30), w.heard())
 	w.events["syscall"] += 2000
