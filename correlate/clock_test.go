@@ -123,7 +123,7 @@ func TestAlertFromTheFuture(t *testing.T) {
 	}
 	gaps := s.Coverage(between(0, 75), nil, usualTolerance).Gaps
 	require.Equal(t, []GapKind{GapClockSkew}, kinds(gaps))
-	require.EqualValues(t, 3e9, gaps[0].Skew)
+	require.Equal(t, "3s", gaps[0].Skew.String())
 	require.Equal(t, instant(seconds(70)), gaps[0].End)
 	require.Empty(t, s.Coverage(between(70, 75), nil, usualTolerance).Gaps)
 }
