@@ -105,11 +105,11 @@ func TestClockAhead(t *testing.T) {
 	// Over a restart nothing is known of it.
 	p = beating(30)
 	p.late(38, -3)
-	p.late(43, 4)
+	p.late(43, 1)
 	p.next.Run.StartTS++
-	p.late(48, 4)
-	p.late(53, 4)
-	require.InDelta(t, 4, p.behindAt(51), 0.01)
+	p.late(48, 1)
+	p.late(53, 1)
+	require.InDelta(t, 1, p.behindAt(51), 0.01)
 }
 
 // An alert from the future tells too, whenever the snapshot behind it comes.

@@ -41,8 +41,7 @@ type heartbeat struct {
 // youngBeat is a beat before it is judged by the sensor's interval.
 type youngBeat struct {
 	beat
-	step  int64 // how much further the sensor's time moved than the log's
-	least int64 // the least interval when it came; 0 when that was not known
+	step int64 // how much further the sensor's time moved than the log's
 }
 
 // stale reports whether a snapshot was overtaken by a later one of its run, or
@@ -88,7 +87,7 @@ func (h *heartbeat) snapshot(s *Snapshot, t, distance int64, rs *ruleset, stats 
 			from: h.last, to: t, distance: distance, farthest: distance, ahead: min(distance, h.distance, h.future), rules: rs,
 			flaws: h.noted, drops: h.notedDrops, events: h.notedEvs,
 		},
-		step: h.distance - distance, least: h.interval.least(),
+		step: h.distance - distance,
 	}
 	if h.noted.has(flawKernelDrops) {
 		b.ratio = 1 // unless the message says of how many events
@@ -142,11 +141,8 @@ func (h *heartbeat) judge() {
 		if b.to-b.from > allowed || !h.interval.known() {
 			b.flaws |= flawSilent
 		}
-		if b.least == 0 {
-			b.least = h.interval.least()
-		}
 		h.remember(&b)
-		forward := b.setForward()
+		forward := h.setForward(&b)
 		if forward {
 			// When is not known, so that the worse of both ends counts.
 			b.distance = max(b.distance, b.distance+b.step)
@@ -170,7 +166,8 @@ func (h *heartbeat) judge() {
 // hides it: until they come as before, or for an hour.
 func (h *heartbeat) remember(b *youngBeat) {
 	start, setBack := b.distance+b.step, b.to-b.from-h.interval.usual() < -stepLeast
-	if start < 0 && h.ahead == 0 && !setBack {
+	if h.ahead == 0 && !setBack &&
+		start < 0 { // mutate: equivalent, a distance above zero hides nothing
 		h.ahead, h.aheadUntil = start, b.from+clockMemory
 	}
 	if b.distance <= h.ahead+stepLeast || b.from > h.aheadUntil || b.flaws.has(flawRestarted|flawSilent|flawClock) {
@@ -183,8 +180,9 @@ func (h *heartbeat) remember(b *youngBeat) {
 // the beat: its time has then moved further than the log's. It has too when a
 // backlog drains, but then no further than from one snapshot to the next, where it is
 // known how far that is.
-func (b *youngBeat) setForward() bool {
-	return b.step > stepLeast && (b.least == 0 || b.to-b.from-b.least > stepLeast)
+func (h *heartbeat) setForward(b *youngBeat) bool {
+	least := h.interval.least()
+	return b.step > stepLeast && (least == 0 || b.to-b.from-least > stepLeast)
 }
 
 // since is when the first snapshot that still counts was taken.

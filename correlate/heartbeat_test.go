@@ -248,9 +248,10 @@ func TestKernelDrops(t *testing.T) {
 	s.KernelEvents, s.KernelDrops.N = Counter{}, 10
 	require.Equal(t, flawKernelDrops, p.snapshot(&s, seconds(35), 0, nil, &p.stats))
 	require.InDelta(t, 1, p.beats.spans[len(p.beats.spans)-1].ratio, 1e-9)
-	s = p.next
-	s.KernelDrops.N = 20
-	require.Equal(t, flawKernelDrops, p.snapshot(&s, seconds(40), 0, nil, &p.stats))
+	p = beating(30)
+	p.events = Counter{}
+	p.next.KernelDrops.N = 20
+	require.Equal(t, flawKernelDrops, p.beat(35))
 	require.InDelta(t, 1, p.beats.spans[len(p.beats.spans)-1].ratio, 1e-9)
 
 	// Another source has no kernel.

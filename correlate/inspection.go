@@ -110,7 +110,7 @@ func (q *inspection) heartbeat(h *heartbeat, source string) {
 			}
 			return b.ratio > q.tol.KernelDropRatio
 		})
-		if behind := h.clock(before + i); max(behind, -behind) > q.skew && !b.flaws.has(flawClock) {
+		if behind := h.clock(before + i); max(behind, -behind) > q.skew {
 			g := Gap{Kind: GapClockSkew, Source: source, Start: instant(b.from), End: instant(b.to), Skew: time.Duration(-behind)}
 			// Perhaps it is a backlog that has not drained yet.
 			g.Open = behind > 0 && b.segment == h.segment && h.last-b.to < clockMemory
@@ -146,7 +146,7 @@ func (h *heartbeat) clock(i int) int64 {
 	for k := i + 1; k < len(spans) && spans[k].from-spans[i].to < aheadMemory; k++ {
 		ahead = min(ahead, spans[k].ahead)
 	}
-	if ahead < 0 && -ahead > least {
+	if -ahead > least {
 		return ahead
 	}
 	return least
