@@ -59,6 +59,8 @@ func TestQuestionChangesThePolicy(t *testing.T) {
 	}, v.Policy)
 	require.False(t, v.Coverage.Assumed)
 	require.Equal(t, verifier.Pass, v.Verdict)
+	q.Change.HostAlerts = verifier.HostInconclusive
+	require.Equal(t, verifier.Pass, r.ask(t, q).Verdict, "there is none")
 
 	settling, ratio := time.Second, 0.0
 	q.Change = verifier.Change{

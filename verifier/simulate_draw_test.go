@@ -31,8 +31,27 @@ func simHistoryOf(seed uint64) *simHistory {
 	d.faults()
 	d.wrong = len(h.ops)
 	d.workload()
-	slices.SortStableFunc(h.ops, func(a, b simOp) int { return cmp.Compare(a.at, b.at) })
+	d.sort()
 	return h
+}
+
+// sort brings the operations into the order of time; of two at one time the first
+// drawn comes first.
+func (d *simDraw) sort() {
+	type key struct {
+		at int64
+		i  int
+	}
+	keys := make([]key, len(d.h.ops))
+	for i := range keys {
+		keys[i] = key{d.h.ops[i].at, i}
+	}
+	slices.SortFunc(keys, func(a, b key) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.i, b.i)) })
+	ops := make([]simOp, len(keys))
+	for i, k := range keys {
+		ops[i] = d.h.ops[k.i]
+	}
+	d.h.ops = ops
 }
 
 // one reports whether a thing happens that happens once in n times.
@@ -41,9 +60,10 @@ func (d *simDraw) one(n int) bool { return d.IntN(n) == 0 }
 // between draws a time from [from, to).
 func (d *simDraw) between(from, to int64) int64 { return from + d.Int64N(max(to-from, 1)) }
 
-// any draws one of a list.
+// simPick draws one of a list.
 func simPick[T any](d *simDraw, list ...T) T { return list[d.IntN(len(list))] }
 
+// simIf is one value or another.
 func simIf[T any](condition bool, then, otherwise T) T {
 	if condition {
 		return then
@@ -132,11 +152,11 @@ func (d *simDraw) calm() (calm bool, last int64) {
 	if stepped && !d.one(24) || !d.one(4) {
 		return false, last
 	}
-	recover := 10*longest + 30*simSecond
+	healing := 10*longest + 30*simSecond
 	if stepped {
-		recover += int64(80 * time.Minute) // an hour, and two of the spans that clocks are judged by
+		healing += int64(80 * time.Minute) // an hour, and two of the spans that clocks are judged by
 	}
-	last = h.settled + recover + simCalmWindow + 3*longest + 6*simSecond
+	last = h.settled + healing + simCalmWindow + 3*longest + 6*simSecond
 	if d.busy = !stepped && d.one(12); d.busy {
 		last += 3 * longest
 	}

@@ -28,7 +28,7 @@ func (s *simulation) excuseLoss(i int32, level Evidence) simClass {
 			}
 			var next *simPoint
 			if !p.quiet {
-				if next = base.confirming(p, list[at+1:]); next == nil {
+				if next = base.confirming(p, list[at+1:]); next == nil || base.revealed(list[at:]) {
 					continue
 				}
 			}
@@ -64,6 +64,23 @@ func (p *simPoint) confirming(point *simPoint, list []simPoint) *simPoint {
 		}
 	}
 	return nil
+}
+
+// revealed reports whether the loss showed soon after the points that confirmed
+// that there was none: then these count no more.
+func (p *simPoint) revealed(list []simPoint) bool {
+	confirmed := 0
+	for i := range list {
+		switch level := list[i].level(p); {
+		case level < 0:
+			return confirmed <= 4
+		case level == 0 && list[i].quiet:
+			return false
+		case level == 0:
+			confirmed++
+		}
+	}
+	return false
 }
 
 // carried takes the point's offsets along over others up to a loss: where alerts

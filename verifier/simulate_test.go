@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -15,33 +14,6 @@ import (
 
 	"github.com/falcogate/falcogate/correlate"
 )
-
-// mayStay reports whether a sensor keeps a pass from being proven for ever, by
-// the way in which it is set up.
-func (s *simulation) mayStay(ask *simAsk, v *Verdict) bool {
-	waived := v.Coverage.Floor.After(simTime(ask.start)) && s.h.limits.MaxBytes > 0 || s.h.most > 0 && len(s.h.sensors) > s.h.most || v.Coverage.SensorCount == 0
-	for i := range s.falcos {
-		f := &s.falcos[i]
-		off := f.stamp(s.now) - s.now
-		waived = waived || f.slew != 0 || f.neverSent && slices.Contains(v.Coverage.Sensors, simHosts[i]) || f.noKernel || f.noRun || max(off, -off)+f.way+simSecond/20 > ask.skew
-		waived = waived || ask.evidence == Accounted && f.noEmpty && s.uncounted(f, ask.start)
-	}
-	if waived {
-		s.stats.waived++
-	}
-	return waived
-}
-
-// uncounted reports whether a snapshot that the window needs left out how many
-// alerts were raised, as there were none.
-func (s *simulation) uncounted(f *simFalco, start int64) bool {
-	for _, p := range s.points(f.id, f.run) {
-		if !p.reported && p.stamp >= start-2*f.interval {
-			return true
-		}
-	}
-	return false
-}
 
 // simRun plays histories on all cores until count of them are done or one is
 // wrong, and reports what they came to.
@@ -131,6 +103,12 @@ func TestSimulation(t *testing.T) {
 	require.Positive(t, st.musts)
 	require.Positive(t, st.replays)
 	require.Positive(t, st.proven)
+	// What is known to pass for a proof is rare even in a world as bad as this.
+	var known uint64
+	for class := simOvertaken; class < simClasses; class++ {
+		known += st.classes[class].passes
+	}
+	require.Less(t, known*200, st.outcomes[0][Pass]+st.outcomes[1][Pass])
 }
 
 // The same with as many histories as FALCOGATE_HISTORIES says, each a new one.
