@@ -31,6 +31,6 @@ func (c *Changes) flawed(hostname string, from, to int64) {
 // loop that applies records.
 func (s *State) TakeChanges() Changes {
 	c := s.sensors.changes
-	s.sensors.changes = Changes{Flawed: nil}
+	s.sensors.changes = Changes{}
 	return c
 }

@@ -174,28 +174,3 @@ func TestLossesJoin(t *testing.T) {
 	require.Len(t, joinLosses(many, []RuleLoss{{"x", 1}, {"3", 1}}), maxLost)
 	require.EqualValues(t, 2, joinLosses(many, []RuleLoss{{"x", 1}, {"3", 1}})[3].Missing)
 }
-
-func TestRuleNames(t *testing.T) {
-	for name, key := range map[string]string{
-		"Container Drift Detected (chmod)":                    "Container_Drift_Detected_chmod",
-		"Backdoored library loaded into SSHD (CVE-2024-3094)": "Backdoored_library_loaded_into_SSHD_CVE_2024_3094",
-		"__a__b": "a_b", "": "", "äöü": "", "Zz09": "Zz09", "a:b": "a_b", "@[`{/": "",
-	} {
-		require.Equal(t, key, ruleKey(name))
-	}
-	names := newRuleNames()
-	n := names.number("Terminal shell")
-	require.Equal(t, n, names.number("Terminal_shell"))
-	require.NotEqual(t, n, names.number("Terminal"))
-	for i := len(names.keys); i < maxRules; i++ {
-		require.NotEqual(t, uint32(otherRule), names.number(fmt.Sprintf("rule %d", i)))
-	}
-	require.EqualValues(t, otherRule, names.number("one too many"))
-	require.Len(t, names.keys, maxRules)
-	require.LessOrEqual(t, len(names.byName), maxRules)
-	require.Equal(t, n, names.number("Terminal (shell)"), "known ones are still told")
-	rs := newRuleset(&Ruleset{Rules: []string{"one too many", "Terminal_shell"}}, names)
-	require.False(t, rs.has(otherRule))
-	require.True(t, rs.has(n))
-	require.False(t, (*ruleset)(nil).has(n))
-}
