@@ -89,7 +89,7 @@ func (a *account) take(s *Snapshot, t int64, rs *ruleset, fresh flaws) (found fl
 		a.before = a.counted
 		found = a.close(s, t, tally{flaws: flawRestarted | fresh}, rs, quiet)
 	case fresh != 0:
-		found = a.close(s, t, tally{flaws: fresh}, rs, quiet)
+		found = a.close(s, t, a.missed(s, rs, fresh), rs, quiet)
 	case !s.MatchesTotal.Reported || !a.base.counted:
 		found = a.close(s, t, tally{flaws: flawUncounted}, rs, quiet)
 	default:

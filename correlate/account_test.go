@@ -109,6 +109,7 @@ func TestOverlappingSources(t *testing.T) {
 	require.Len(t, b.tallies.spans, 1)
 	require.EqualValues(t, 0, b.last().flaws)
 	// But one whose clock was set back is, and one of another run.
+	b.matches["a"]--
 	require.Equal(t, flawClock, b.take(b.snapshotAt(), seconds(8), b.rules, flawClock))
 	require.Equal(t, seconds(8.0), b.closed())
 	require.Equal(t, []tally{{from: seconds(5), to: seconds(8), raised: 1, received: 1}, {from: seconds(8), to: seconds(10), flaws: flawClock}}, b.tallies.spans)
@@ -174,6 +175,50 @@ func TestLossBehindAnOvertaking(t *testing.T) {
 
 // What busy snapshots have closed is reopened by a loss, as far back as the fourth
 // before, or the last quiet one.
+// A clock that is set does not keep a loss from showing.
+func TestLossShowsWhenTheClockIsSet(t *testing.T) {
+	lost := func(busy bool) *books {
+		b := newBooks("a")
+		b.snap(5)
+		b.snap(10)
+		b.matches["a"]++ // and never arrives
+		for _, at := range []float64{15, 20} {
+			if busy {
+				b.arrive("a", at) // counted by the next one: it makes up for the loss
+			}
+			b.snap(at)
+			if busy {
+				b.matches["a"]++
+			}
+		}
+		return b
+	}
+	b := lost(true)
+	require.Equal(t, seconds(15), b.closed(), "two busy snapshots have closed the account")
+	require.Equal(t, flawClock|flawMissing, b.take(b.snapshotAt(), seconds(18), b.rules, flawClock))
+	for _, span := range b.tallies.spans[1:] {
+		require.True(t, span.flaws.has(flawMissing))
+	}
+	require.EqualValues(t, 1, b.last().missing)
+	require.Equal(t, []RuleLoss{{"a", 1}}, b.last().lost)
+
+	// With nothing lost it is the clock alone, also where a counter can't tell.
+	b = lost(false)
+	require.Equal(t, flawClock, b.take(b.snapshotAt(), seconds(18), b.rules, flawClock), "it was found before")
+	b.matches["a"]++
+	require.Equal(t, flawClock|flawRestarted, b.take(b.snapshotAt(), seconds(17), b.rules, flawClock|flawRestarted))
+	b.matches["a"]++
+	snap := b.snapshotAt()
+	snap.MatchesTotal.Reported = false
+	require.Equal(t, flawClock, b.take(snap, seconds(16), nil, flawClock))
+	b.matches["a"]++
+	require.Equal(t, flawClock, b.take(b.snapshotAt(), seconds(15), b.rules, flawClock), "the one before did not count")
+	b.arrive("a", 14)
+	require.Equal(t, flawClock, b.take(b.snapshotAt(), seconds(14), b.rules, flawClock))
+	b.matches["a"]++
+	require.Equal(t, flawClock, b.take(b.snapshotAt(), seconds(13), b.rules, flawClock), "it may have overtaken the snapshot before")
+}
+
 func TestLossReopens(t *testing.T) {
 	busy := func(b *books, from, to float64) {
 		for at := from; at <= to; at += 5 {

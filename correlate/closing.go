@@ -45,6 +45,23 @@ func (a *account) lose(s *Snapshot, t int64, rs *ruleset, quiet bool, missing ui
 	return found
 }
 
+// missed begins the tally of a span that ends with fresh flaws. The clock says
+// nothing about the counters: a loss that shows now is one, and takes back what busy
+// snapshots have closed before.
+func (a *account) missed(s *Snapshot, rs *ruleset, fresh flaws) tally {
+	sum := tally{flaws: fresh}
+	if fresh != flawClock || !a.base.certain || !a.base.counted || !s.MatchesTotal.Reported {
+		return sum
+	}
+	fell, lost := a.fallen(s, rs)
+	if sum.missing = max(fell, uint64(max(a.base.o-a.o(s), 0))); sum.missing > 0 {
+		sum.flaws |= flawMissing
+		sum.lost = a.named(lost)
+		a.tallies.taint(a.base.doubtful(), flawMissing)
+	}
+	return sum
+}
+
 // near is how many alerts at most may have overtaken a snapshot at t: those of the
 // latest that are dated close before it, or after it. One that is dated far ahead
 // keeps snapshots from being quiet until others have come, so that it takes a second

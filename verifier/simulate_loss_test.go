@@ -67,18 +67,27 @@ func (p *simPoint) confirming(point *simPoint, list []simPoint) *simPoint {
 }
 
 // revealed reports whether the loss showed soon after the points that confirmed
-// that there was none: then these count no more.
+// that there was none: then these count no more. It does not show where the
+// account has begun anew before, after a surplus.
 func (p *simPoint) revealed(list []simPoint) bool {
-	confirmed := 0
+	confirmed, risen, quiet := 0, 0, 0
 	for i := range list {
-		switch level := list[i].level(p); {
+		level := list[i].level(p)
+		switch {
 		case level < 0:
 			return confirmed <= 4
-		case level == 0 && list[i].quiet:
+		case level > 0:
+			risen++
+			quiet += simIf(list[i].quiet, 1, 0)
+			if risen >= 6 || quiet >= 2 {
+				return false
+			}
+			continue
+		case list[i].quiet:
 			return false
-		case level == 0:
-			confirmed++
 		}
+		confirmed++
+		risen, quiet = 0, 0
 	}
 	return false
 }
