@@ -8,9 +8,9 @@ const maxFlawed = 64
 // Changes says what happened to the proof since it was last taken, for whoever
 // waits for a verdict.
 type Changes struct {
-	Snapshots bool         // there were some, so that spans may have been proven
-	Flawed    []FlawedSpan // spans that can't be proven any more
-	Overflow  bool         // there are more of them than are listed
+	Progress bool         // snapshots or the word of a watch, so that more may be proven
+	Flawed   []FlawedSpan // spans that can't be proven any more
+	Overflow bool         // there are more of them than are listed
 }
 
 // FlawedSpan is a span of a sensor's time in which a flaw was found.

@@ -66,16 +66,17 @@ func (x *Index) spacesOf(q Query) iter.Seq[*space] {
 	}
 }
 
-// filter is a query's rule, pod and sensor in terms of symbols.
+// filter is a query's rule, pods and sensor in terms of symbols.
 type filter struct {
 	rule, sensor       uint32
 	anyRule, anySensor bool
 	pod                Glob
+	pods               *PodSet
 }
 
 // filter returns the query's filter, and false when nothing can match it.
 func (x *Index) filter(q Query) (f filter, some bool) {
-	f = filter{anyRule: q.Rule == "", anySensor: q.Sensor == "", pod: q.Pod}
+	f = filter{anyRule: q.Rule == "", anySensor: q.Sensor == "", pod: q.Pod, pods: q.Pods}
 	if !f.anyRule {
 		if f.rule, some = x.rules.find(q.Rule); !some {
 			return f, false
@@ -90,15 +91,15 @@ func (x *Index) filter(q Query) (f filter, some bool) {
 }
 
 // all reports whether every alert matches.
-func (f *filter) all() bool { return f.anyRule && f.anySensor && f.pod == Glob{} }
+func (f *filter) all() bool { return f.anyRule && f.anySensor && f.pod == Glob{} && f.pods == nil }
 
 func (f *filter) match(x *Index, e *entry) bool {
 	if !f.anyRule && e.rule() != f.rule {
 		return false
 	}
-	if f.anySensor && f.pod == (Glob{}) {
+	if f.anySensor && f.pod == (Glob{}) && f.pods == nil {
 		return true
 	}
 	at := x.places.key(e.place())
-	return (f.anySensor || at.sensor == f.sensor) && f.pod.Match(at.pod)
+	return (f.anySensor || at.sensor == f.sensor) && f.pod.Match(at.pod) && (f.pods == nil || f.pods.has(at.pod, e.time()))
 }

@@ -110,6 +110,7 @@ func (x *Index) sweep(evicted *uint64) {
 		return
 	}
 	x.swept = x.floor
+	x.sweepWaiting()
 	for sp := range x.allSpaces() {
 		empty := true
 		for _, p := range Priorities {
@@ -156,17 +157,22 @@ func (x *Index) cut(sp *space, p Priority, end spot) (evicted uint64) {
 
 // release takes back the entry's references to symbols.
 func (x *Index) release(e *entry) {
-	forget := func(s *symbols[string], n uint32) {
-		name := s.key(n)
-		if s.release(n) {
-			x.stats.Bytes -= symbolBytes + stringBytes(name)
-		}
-	}
-	forget(&x.rules, e.rule())
-	at := x.places.key(e.place())
-	if x.places.release(e.place()) {
+	x.releaseName(&x.rules, e.rule())
+	x.releasePlace(e.place())
+}
+
+func (x *Index) releasePlace(n uint32) {
+	at := x.places.key(n)
+	if x.places.release(n) {
 		x.stats.Bytes -= symbolBytes + stringBytes(at.pod)
-		forget(&x.sensors, at.sensor)
+		x.releaseName(&x.sensors, at.sensor)
+	}
+}
+
+func (x *Index) releaseName(s *symbols[string], n uint32) {
+	name := s.key(n)
+	if s.release(n) {
+		x.stats.Bytes -= symbolBytes + stringBytes(name)
 	}
 }
 

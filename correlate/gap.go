@@ -10,6 +10,8 @@ type GapKind string
 const (
 	// GapNoSensor: nothing was ever heard from a sensor that is needed.
 	GapNoSensor GapKind = "no_sensor"
+	// GapNoPlacement: it is not known which pods ran, and on which nodes.
+	GapNoPlacement GapKind = "no_placement"
 	// GapMissing: alerts were raised and never arrived.
 	GapMissing GapKind = "alerts_missing"
 	// GapQueueDrops: falco.outputs_queue_num_drops rose.
@@ -43,7 +45,7 @@ const (
 
 // GapKinds lists all kinds, the worst first.
 var GapKinds = [...]GapKind{
-	GapNoSensor, GapMissing, GapQueueDrops, GapMiscounted, GapKernelDrops, GapRestarted, GapSilent, GapLate,
+	GapNoSensor, GapNoPlacement, GapMissing, GapQueueDrops, GapMiscounted, GapKernelDrops, GapRestarted, GapSilent, GapLate,
 	GapClockSkew, GapRulesChanged, GapRuleNotLoaded, GapNotCounted, GapPending,
 }
 

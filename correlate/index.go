@@ -31,6 +31,7 @@ type Index struct {
 	sensors symbols[string]
 	places  symbols[place]
 	ties    map[tie]struct{} // see spotFor
+	waiting map[containerKey][]waitingAlert
 
 	position uint64 // of the last alert added
 	newest   int64  // log time
@@ -77,7 +78,11 @@ func NewIndex(limits Limits) *Index {
 // without a valid priority, or that its position or log time can't be: nothing
 // has changed then.
 func (x *Index) Add(rec *Record) error {
-	_, err := x.add(rec)
+	a, ok := rec.Body.(*Alert)
+	if !ok {
+		return fmt.Errorf("index: record %d: want an alert, have %T", rec.Position, rec.Body)
+	}
+	_, err := x.add(rec, a, homeOf(a))
 	return err
 }
 
@@ -91,12 +96,9 @@ const (
 	ahead             // dated too far ahead, and not held
 )
 
-// add is Add, and says what became of the alert.
-func (x *Index) add(rec *Record) (outcome, error) {
-	a, ok := rec.Body.(*Alert)
+// add is Add of an alert that belongs somewhere, and says what became of it.
+func (x *Index) add(rec *Record, a *Alert, belongs home) (outcome, error) {
 	switch {
-	case !ok:
-		return 0, fmt.Errorf("index: record %d: want an alert, have %T", rec.Position, rec.Body)
 	case !a.Priority.Valid():
 		return 0, fmt.Errorf("index: record %d: alert of %q has no valid priority: %s", rec.Position, a.Hostname, a.Priority)
 	case rec.Position <= x.position || rec.Position > maxPosition:
@@ -120,7 +122,7 @@ func (x *Index) add(rec *Record) (outcome, error) {
 		x.stats.Ahead++
 		return ahead, nil
 	}
-	sp := x.space(a)
+	sp := x.space(belongs)
 	s, id := sp.of(a.Priority), idPrefix(rec.ID)
 	end, tied, again := x.spotFor(sp, a.Priority, ns, id)
 	if again {
@@ -133,53 +135,42 @@ func (x *Index) add(rec *Record) (outcome, error) {
 	if len(s.chunks) == 0 {
 		x.stats.Bytes += seriesBytes
 	}
-	s.insert(end, newEntry(ns, id, rec.Position, x.placeOf(a), x.ruleOf(a)))
+	s.insert(end, newEntry(ns, id, rec.Position, x.placeOf(a.Hostname, belongs.pod), x.intern(&x.rules, a.Rule)))
 	x.held(sp, +1)
+	if belongs.waits != (containerKey{}) {
+		x.wait(belongs.waits, waitingAlert{sp, a.Priority, ns, rec.Position})
+	}
 	if limit := x.limits.MaxBytes; limit > 0 && x.stats.Bytes > limit {
 		x.makeRoom(limit - limit/8)
 	}
 	return held, nil
 }
 
-// space returns where the alert belongs, made if need be. Making it before a
+// space returns where an alert belongs, made if need be. Making it before a
 // duplicate is found is no waste: a duplicate's space exists.
-func (x *Index) space(a *Alert) *space {
-	name, origin := a.Namespace()
-	switch origin {
+func (x *Index) space(belongs home) *space {
+	switch belongs.origin {
 	case OnHost:
 		return x.host
 	case Attributed:
-	default:
-		return x.unattributed
+		return x.spaceOf(belongs.namespace)
 	}
-	sp := x.spaces[name]
-	if sp == nil {
-		// Cloned, here and below: the name may be part of a whole message,
-		// which would stay in memory with it.
-		sp = &space{name: strings.Clone(name)}
-		x.spaces[sp.name] = sp
-		x.mostSpaces = max(x.mostSpaces, len(x.spaces))
-		x.stats.Bytes += spaceBytes + stringBytes(name)
-	}
-	return sp
+	return x.unattributed
 }
 
-// ruleOf returns the symbol of the alert's rule with one more reference.
-func (x *Index) ruleOf(a *Alert) uint32 { return x.intern(&x.rules, a.Rule) }
-
-// placeOf returns the symbol of the alert's place with one more reference.
-func (x *Index) placeOf(a *Alert) uint32 {
-	at := place{pod: a.Pod()}
-	if sensor, ok := x.sensors.find(a.Hostname); ok {
+// placeOf returns the symbol of a place with one more reference.
+func (x *Index) placeOf(hostname, pod string) uint32 {
+	at := place{pod: pod}
+	if sensor, ok := x.sensors.find(hostname); ok {
 		at.sensor = sensor
 		if n, ok := x.places.find(at); ok {
 			x.places.refer(n)
 			return n
 		}
 	}
-	at.sensor = x.intern(&x.sensors, a.Hostname) // the place's reference
-	at.pod = strings.Clone(at.pod)
-	x.stats.Bytes += symbolBytes + stringBytes(at.pod)
+	at.sensor = x.intern(&x.sensors, hostname) // the place's reference
+	at.pod = strings.Clone(pod)
+	x.stats.Bytes += symbolBytes + stringBytes(pod)
 	return x.places.add(at)
 }
 

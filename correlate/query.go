@@ -34,6 +34,7 @@ type Query struct {
 	MinPriority Priority // this severe or more; required (Debug selects all)
 	Rule        string   // exact; empty selects all
 	Pod         Glob     // of the pod's name; the zero Glob selects all
+	Pods        *PodSet  // those of its pods, by the pod's name and the alert's time; nil selects all
 	Sensor      string   // exact hostname; empty selects all
 }
 

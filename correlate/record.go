@@ -21,7 +21,7 @@ type Record struct {
 }
 
 // Body is what a record holds: *Alert, *Snapshot, *Ruleset, *Drop, *Timeout,
-// *Internal or *Malformed.
+// *Internal, *Malformed, *Placement or *Watch.
 type Body interface {
 	// Kind names the body's type, as in the log's subjects.
 	Kind() string

@@ -35,7 +35,7 @@ func (s *Sensors) prove(known *sensor, rec *Record, became outcome) {
 			s.stats.count(found)
 			s.changes.flawed(known.Hostname, before, nanos(body.Time))
 		}
-		s.changes.Snapshots = true
+		s.changes.Progress = true
 	case *Ruleset:
 		rs := s.rulesets[body.ID]
 		if rs == nil {

@@ -14,7 +14,7 @@ func TestFlawsAreCountedAndTold(t *testing.T) {
 	state.TakeChanges()
 	state.sensors.Apply(snapshotOf("a", 65))
 	changes := state.TakeChanges()
-	require.True(t, changes.Snapshots)
+	require.True(t, changes.Progress)
 	require.Empty(t, changes.Flawed)
 	require.Zero(t, state.Sensors().ProofStats().Flawed[GapMissing])
 

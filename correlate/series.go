@@ -95,6 +95,17 @@ func (s *series) insert(p spot, e entry) {
 	s.chunks[p.c] = slices.Insert(chunk, p.i, e)
 }
 
+// remove takes out the entry at p.
+func (s *series) remove(p spot) {
+	s.chunks[p.c] = slices.Delete(s.chunks[p.c], p.i, p.i+1)
+	if len(s.chunks[p.c]) == 0 {
+		s.chunks = slices.Delete(s.chunks, p.c, p.c+1)
+	}
+	if len(s.chunks) == 0 {
+		s.chunks = nil
+	}
+}
+
 // cut removes the entries before p and returns the memory that they took.
 func (s *series) cut(p spot) {
 	if p.c == len(s.chunks) {

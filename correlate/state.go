@@ -18,6 +18,8 @@ type State struct {
 	unread    unread
 	retention time.Duration
 
+	placements placements
+
 	position uint64
 	logged   time.Time
 	forgot   time.Time // log time at the last Forget
@@ -27,7 +29,7 @@ type State struct {
 // limits.Retention are forgotten, so that new nodes always find room; maxSensors
 // is as in NewSensors.
 func NewState(limits Limits, maxSensors int) *State {
-	return &State{index: NewIndex(limits), sensors: NewSensors(maxSensors), unread: newUnread(), retention: limits.Retention}
+	return &State{index: NewIndex(limits), sensors: NewSensors(maxSensors), unread: newUnread(), placements: newPlacements(), retention: limits.Retention}
 }
 
 // Apply takes in the log's next record. Positions must grow (they may skip);
@@ -46,7 +48,7 @@ func (s *State) Apply(rec *Record) error {
 	switch body := rec.Body.(type) {
 	case *Alert:
 		var err error
-		if became, err = s.index.add(rec); err != nil {
+		if became, err = s.index.add(rec, body, s.homeOf(body)); err != nil {
 			return fmt.Errorf("state: %w", err)
 		}
 	case *Snapshot, *Ruleset, *Drop, *Timeout, *Internal:
@@ -58,13 +60,31 @@ func (s *State) Apply(rec *Record) error {
 			at = rec.Logged
 		}
 		s.unread.add(body.Hostname, nanos(at))
+	case *Placement:
+		s.index.Advance(rec.Logged)
+		if known := s.placements.placement(body, rec.Position, nanos(rec.Logged)); known != nil {
+			s.attribute(known)
+		}
+		s.applied(rec)
+		return nil
+	case *Watch:
+		s.index.Advance(rec.Logged)
+		s.placements.watch(body, rec.Position, nanos(rec.Logged))
+		s.sensors.changes.Progress = true
+		s.applied(rec)
+		return nil
 	default:
 		return fmt.Errorf("state: record %d has a body of unknown type %T", rec.Position, rec.Body)
 	}
 	s.sensors.apply(rec, became)
+	s.applied(rec)
+	return nil
+}
+
+// applied takes note of where the log was read up to.
+func (s *State) applied(rec *Record) {
 	s.position, s.logged = rec.Position, latest(s.logged, rec.Logged)
 	s.forget()
-	return nil
 }
 
 // forget lets go of sensors not heard for the retention. It looks at all of
@@ -75,6 +95,7 @@ func (s *State) forget() {
 	}
 	s.sensors.Forget(s.logged.Add(-s.retention))
 	s.unread.forget(nanos(s.logged.Add(-s.retention - unreadBefore))) // a window may start at the floor
+	s.placements.forget(nanos(s.logged.Add(-s.retention)))
 	s.forgot = s.logged
 }
 

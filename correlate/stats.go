@@ -11,6 +11,7 @@ type Stats struct {
 	Namespaces   int       // that have alerts
 	Bytes        int64     // of memory that all this takes, estimated
 
+	Attributed     uint64 // had no namespace until a placement told of their container
 	Duplicates     uint64 // had been stored already
 	LateBelowFloor uint64 // came with an event time below the floor
 	Ahead          uint64 // dated later than the log's time plus the retention: not held

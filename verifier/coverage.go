@@ -23,6 +23,11 @@ type Coverage struct {
 	// Assumed is true when the needed sensors are all that were heard within the
 	// retention, for want of a list: one that was never heard is not among them.
 	Assumed bool `json:"assumed"`
+	// Nodes names the first MaxSensorNames of the nodes where pods of the scope ran,
+	// and Pods counts those that had a container running; both are left out where
+	// placements are not used.
+	Nodes []string `json:"nodes,omitzero"`
+	Pods  int      `json:"pods,omitzero"`
 	// Gaps are the first MaxGaps of the GapCount that there are, the worst first.
 	Gaps     []Gap `json:"gaps"`
 	GapCount int   `json:"gap_count"`
@@ -67,7 +72,7 @@ type Gap struct {
 // coverageOf writes down what was found besides alerts in scope.
 func coverageOf(ask asked, f findings) Coverage {
 	c := Coverage{
-		Evidence:     reached(f.coverage.Gaps),
+		Evidence:     evidenceOf(ask, f),
 		SensorCount:  len(f.coverage.Sensors),
 		Accounted:    f.coverage.Accounted,
 		Heard:        f.coverage.Heard,
@@ -79,6 +84,9 @@ func coverageOf(ask asked, f findings) Coverage {
 		Unattributed: f.unattributed,
 		WithoutPod:   f.podless,
 	}
+	if ask.placed {
+		c.Nodes, c.Pods = ask.where.Nodes[:min(len(ask.where.Nodes), MaxSensorNames)], ask.where.Ran
+	}
 	if ask.Window.Start.Before(f.floor) {
 		c.Floor = utc(f.floor)
 	}
@@ -86,6 +94,14 @@ func coverageOf(ask asked, f findings) Coverage {
 		c.Gaps = append(c.Gaps, gapOf(&f.coverage.Gaps[i]))
 	}
 	return c
+}
+
+// evidenceOf is the level that was reached. Where nothing ran there is none.
+func evidenceOf(ask asked, f findings) Evidence {
+	if ask.noWorkload() {
+		return None
+	}
+	return reached(f.coverage.Gaps)
 }
 
 // gapOf writes down one gap.
@@ -112,8 +128,11 @@ func policyOf(ask asked) PolicyApplied {
 		Settling: Duration(ask.policy.Settling), ClockSkew: Duration(ask.policy.ClockSkew),
 		MaxKernelDropRatio: ask.policy.MaxKernelDropRatio, HostAlerts: ask.policy.HostAlerts, RequireRules: ask.policy.RequireRules,
 	}
+	if ask.placements != PlacementsAuto {
+		p.Placements = ask.placements
+	}
 	if ask.Sensor == "" {
-		p.Sensors = ask.need
+		p.Sensors = ask.listed
 	}
 	return p
 }

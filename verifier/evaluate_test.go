@@ -180,7 +180,7 @@ var cases = []struct {
 	{
 		name:   "unattributed alert and a pod filter",
 		log:    []correlate.Body{alert(at(time.Minute), correlate.Critical, "container.id", "4d2f9b1c8a7e")},
-		change: func(q *verifier.Question) { q.Pod = "web-*" },
+		change: func(q *verifier.Question) { q.Pods.Name = "web-*" },
 		want:   verifier.Inconclusive,
 		codes:  []verifier.ReasonCode{verifier.ReasonUnattributed},
 	},
@@ -222,7 +222,7 @@ var cases = []struct {
 		},
 		evict: 2,
 		change: func(q *verifier.Question) {
-			q.Pod, q.Rule, q.Sensor, q.Limit = "web-*", "Terminal shell in container", "node-a", 1
+			q.Pods.Name, q.Rule, q.Sensor, q.Limit = "web-*", "Terminal shell in container", "node-a", 1
 		},
 		want: verifier.Fail,
 		codes: []verifier.ReasonCode{
@@ -233,21 +233,21 @@ var cases = []struct {
 	{
 		name:   "pod filter leaves other pods out",
 		log:    []correlate.Body{inPod("shadow-1", "db-0", at(time.Minute), correlate.Critical)},
-		change: func(q *verifier.Question) { q.Pod = "web-*" },
+		change: func(q *verifier.Question) { q.Pods.Name = "web-*" },
 		want:   verifier.Pass,
 		codes:  []verifier.ReasonCode{verifier.ReasonTrustInSilence},
 	},
 	{
 		name:   "pod not known",
 		log:    []correlate.Body{alert(at(time.Minute), correlate.Critical, "k8s.ns.name", "shadow-1")},
-		change: func(q *verifier.Question) { q.Pod = "web-*" },
+		change: func(q *verifier.Question) { q.Pods.Name = "web-*" },
 		want:   verifier.Inconclusive,
 		codes:  []verifier.ReasonCode{verifier.ReasonPodUnknown},
 	},
 	{
 		name:   "pod not known, any pod asked for",
 		log:    []correlate.Body{alert(at(time.Minute), correlate.Critical, "k8s.ns.name", "shadow-1")},
-		change: func(q *verifier.Question) { q.Pod = "*" },
+		change: func(q *verifier.Question) { q.Pods.Name = "*" },
 		want:   verifier.Fail,
 		codes:  []verifier.ReasonCode{verifier.ReasonAlerts},
 		count:  1,
@@ -452,7 +452,7 @@ func TestVerdictID(t *testing.T) {
 			"severity":  func(q *verifier.Question) { q.Severity = correlate.Error },
 			"start":     func(q *verifier.Question) { q.Window.Start = q.Window.Start.Add(1) },
 			"end":       func(q *verifier.Question) { q.Window.End = q.Window.End.Add(-1) },
-			"pod":       func(q *verifier.Question) { q.Pod = "w*" },
+			"pod":       func(q *verifier.Question) { q.Pods.Name = "w*" },
 			"rule":      func(q *verifier.Question) { q.Rule = "w*" },
 			"sensor":    func(q *verifier.Question) { q.Sensor = "w*" },
 			"evidence":  func(q *verifier.Question) { q.Change.Evidence = verifier.Heard },

@@ -64,6 +64,7 @@ func (s *Service) Explain(ctx context.Context, id string) (*Explanation, error) 
 	var again *Verdict
 	err = s.replayed(ctx, e.Verdict.AsOf, func(state *correlate.State) error {
 		var entries []correlate.Entry
+		ask.place(state)
 		if again, entries, err = judge(state, e.Verdict.AsOf, ask, nil); err != nil {
 			return err
 		}
@@ -87,13 +88,16 @@ func (s *Service) Explain(ctx context.Context, id string) (*Explanation, error) 
 // asked is the question that a verdict answers.
 func (v *Verdict) asked() (asked, error) {
 	q := Question{
-		Namespace: v.Namespace, Pod: v.Pod, Rule: v.Rule, Sensor: v.Sensor, Severity: v.Severity, Limit: v.Limit,
+		Namespace: v.Namespace, Pods: Pods{v.Pod, v.Selector, v.Owner, v.Hash, v.VCluster}, Rule: v.Rule, Sensor: v.Sensor, Severity: v.Severity, Limit: v.Limit,
 		Window: correlate.Window{Start: v.Window.Start, End: v.Window.End},
+	}
+	if v.Window.FirstPod {
+		q.Window.Start = time.Time{}
 	}
 	return q.ask(v.EvaluatedAt, Policy{
 		Evidence: v.Evidence, Settling: time.Duration(v.Policy.Settling), ClockSkew: time.Duration(v.Policy.ClockSkew),
 		MaxKernelDropRatio: v.Policy.MaxKernelDropRatio, HostAlerts: v.Policy.HostAlerts, RequireRules: v.Policy.RequireRules,
-	}, v.Policy.Sensors)
+	}, v.Policy.Sensors, v.Policy.Placements)
 }
 
 // compare holds the published bytes against those of the verdict as it comes out

@@ -51,7 +51,7 @@ type Count struct {
 
 // timelines writes down the ledgers of the needed sensors.
 func (e *Explanation) timelines(state *correlate.State, ask asked) {
-	coverage := state.Sensors().Coverage(ask.Window, ask.need, ask.policy.tolerance())
+	coverage := ask.cover(state)
 	gaps := map[string][]Gap{}
 	for i := range coverage.Gaps {
 		g := &coverage.Gaps[i]

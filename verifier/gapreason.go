@@ -36,7 +36,7 @@ func reasonOfGaps(gaps []correlate.Gap) Reason {
 		sensors[g.Sensor] = true
 		r.Count += g.Missing + g.Surplus + g.QueueDrops + g.KernelDrops
 	}
-	if r.Count == 0 {
+	if r.Count == 0 && first.Kind != correlate.GapNoPlacement {
 		r.Count = uint64(len(sensors))
 	}
 	if more := len(sensors) - 1; more > 0 {
@@ -73,6 +73,8 @@ func gapMessage(g *correlate.Gap) string {
 			return "No Falco was heard of, or not every one could be kept track of, so that nothing proves anything. Connect Falco (--falco, --ingest-listen), and see falcogate sensors."
 		}
 		return fmt.Sprintf("Nothing was ever heard from %s. Check that Falco runs there and sends to falcogate, and that the name is its FALCO_HOSTNAME.", who)
+	case correlate.GapNoPlacement:
+		return noPlacementMessage(g, span)
 	case correlate.GapMissing:
 		return fmt.Sprintf("%s that %s raised %s never arrived%s. Look for a second reader of Falco's gRPC output, and for times when the receiver of its HTTP output was away; then ask about a window after that.",
 			plural(g.Missing), who, span, byRule(g.Lost))
@@ -122,6 +124,16 @@ func gapMessage(g *correlate.Gap) string {
 		return pendingMessage(g, who)
 	}
 	return fmt.Sprintf("%s: %s %s.", g.Kind, who, span)
+}
+
+func noPlacementMessage(g *correlate.Gap, span string) string {
+	switch {
+	case g.Open:
+		return fmt.Sprintf("Which pods ran, and on which nodes, is known up to %s, and not %s. Wait for the next word of the watch of the Kubernetes API, which comes every few seconds (wait=30s).", clock(g.Last), span)
+	case g.Last.IsZero():
+		return "Which pods ran, and on which nodes, is not known at all: no watch of the Kubernetes API has told. Run a consumer with --kubernetes, and see its log for what keeps it from listing pods."
+	}
+	return fmt.Sprintf("Which pods ran, and on which nodes, is not known %s: the watch of the Kubernetes API had not begun, or was interrupted. Ask about a window after that.", span)
 }
 
 func silentMessage(g *correlate.Gap, who, span string) string {

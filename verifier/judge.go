@@ -31,6 +31,7 @@ type findings struct {
 // the same question and the same records give the same verdict, byte for byte,
 // but for what is left to fill in, Alerts and EvaluatedAt.
 func judge(state *correlate.State, asOf uint64, ask asked, behind error) (*Verdict, []correlate.Entry, error) {
+	ask.place(state)
 	f := findings{behind: behind, asOf: asOf}
 	if err := f.look(state, ask); err != nil {
 		return nil, nil, err
@@ -74,7 +75,7 @@ func (f *findings) look(state *correlate.State, ask asked) (err error) {
 	f.unattributed = total(ask.unattributed)
 	f.host = total(ask.host)
 	f.malformed = state.Malformed(ask.Window, ask.need)
-	f.coverage = state.Sensors().Coverage(ask.Window, ask.need, ask.policy.tolerance())
+	f.coverage = ask.cover(state)
 	return err
 }
 
@@ -113,13 +114,17 @@ func decide(ask asked, f findings) *Verdict {
 		Truncated:  f.counts.Total() > uint64(len(f.entries)),
 		Summary:    summarise(f.counts),
 		Namespace:  ask.Namespace,
-		Pod:        ask.Pod,
+		Pod:        ask.Pods.Name,
+		Selector:   ask.Pods.Selector,
+		Owner:      ask.Pods.Owner,
+		Hash:       ask.Pods.Hash,
+		VCluster:   ask.Pods.VCluster,
 		Rule:       ask.Rule,
 		Sensor:     ask.Sensor,
 		Severity:   ask.Severity,
 		Evidence:   ask.policy.Evidence,
 		Policy:     policyOf(ask),
-		Window:     windowOf(ask.Window),
+		Window:     windowOf(ask.Window, ask.implied),
 		Limit:      ask.Limit,
 		Coverage:   coverageOf(ask, f),
 		HostAlerts: f.host,
@@ -149,6 +154,7 @@ func obstacles(ask asked, f findings) []Reason {
 		}
 	}
 	add(f.behind != nil, func() Reason { return reasonIndexBehind(f.behind) })
+	add(ask.noWorkload(), func() Reason { return reasonNoWorkload(ask) })
 	add(ask.Window.Start.Before(f.floor), func() Reason { return reasonEvicted(ask.Window.Start, f.floor) })
 	add(f.host > 0 && ask.policy.HostAlerts == HostInconclusive, func() Reason { return reasonHostAlerts(f.host, ask) })
 	add(f.malformed > 0, func() Reason { return reasonMalformed(f.malformed) })

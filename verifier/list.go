@@ -111,7 +111,7 @@ func (s *Service) Alerts(ctx context.Context, sel Selection) (*AlertList, error)
 		return nil, err
 	}
 	list := &AlertList{
-		Namespace: sel.Namespace, Scope: sel.Scope, Severity: sel.Severity, Window: windowOf(sel.Window),
+		Namespace: sel.Namespace, Scope: sel.Scope, Severity: sel.Severity, Window: windowOf(sel.Window, false),
 		CaughtUp: s.reachEnd(ctx, s.catchUp) == nil,
 	}
 	var entries []correlate.Entry

@@ -156,6 +156,8 @@ type PolicyApplied struct {
 	RequireRules       []string   `json:"require_rules,omitzero"`
 	// Sensors are the needed ones where the daemon was given a list.
 	Sensors []string `json:"sensors,omitzero"`
+	// Placements says what the daemon makes of those; left out when that is auto.
+	Placements Placements `json:"placements,omitzero"`
 }
 
 // Duration is a time.Duration that JSON has as Go writes it, such as "1.5s".

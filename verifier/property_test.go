@@ -28,9 +28,9 @@ func truthOf(all []correlate.Body, q verifier.Question) (found truth) {
 			continue
 		}
 		ns, origin := a.Namespace()
-		podFits := q.Pod == ""
+		podFits := q.Pods.Name == ""
 		if !podFits {
-			podFits, _ = path.Match(q.Pod, a.Pod())
+			podFits, _ = path.Match(q.Pods.Name, a.Pod())
 		}
 		switch {
 		case origin == correlate.Unattributed:
@@ -108,7 +108,7 @@ func TestNoFalsePass(t *testing.T) {
 		q.Window.Start = at(time.Duration(rapid.IntRange(5, 25).Draw(t, "start")) * time.Minute)
 		q.Window.End = at(time.Duration(rapid.IntRange(0, 4).Draw(t, "end")) * time.Minute)
 		q.Severity = rapid.SampledFrom(correlate.Priorities[:]).Draw(t, "severity")
-		q.Pod = pick("podfilter", "", "", "web-*", "*")
+		q.Pods.Name = pick("podfilter", "", "", "web-*", "*")
 		q.Rule = pick("rulefilter", "", "", "r1")
 		q.Sensor = pick("sensorfilter", "", "", "s1")
 

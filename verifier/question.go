@@ -18,13 +18,16 @@ const (
 // at Severity or above? The other fields narrow it. Its zero value is refused:
 // neither the namespace nor the window has a default.
 type Question struct {
-	Namespace string             // exact; required; a name that Kubernetes allows
-	Window    correlate.Window   // event time, [start, end); required; not in the future
-	Pod       string             // pattern as in correlate.ParseGlob; empty means all pods
-	Rule      string             // exact; empty means all rules
-	Sensor    string             // exact hostname; empty means all sensors
-	Severity  correlate.Priority // zero means Warning
-	Limit     int                // alerts to list, at most MaxAlerts; zero means DefaultVerdictAlerts
+	Namespace string // exact; required; a name that Kubernetes allows
+	// Window is event time, [start, end); not in the future. Its start is required
+	// unless Pods says which pods are meant: then it is when the first of them was
+	// placed on its node.
+	Window   correlate.Window
+	Pods     Pods               // of the namespace; the zero value is all
+	Rule     string             // exact; empty means all rules
+	Sensor   string             // exact hostname; empty means all sensors
+	Severity correlate.Priority // zero means Warning
+	Limit    int                // alerts to list, at most MaxAlerts; zero means DefaultVerdictAlerts
 	// Change sets parts of the service's policy for this question.
 	Change Change
 	// AsOf is the position of the event log to answer at; zero means its end.
@@ -39,7 +42,7 @@ const MaxWait = 10 * time.Minute
 
 // FieldError says which field of a question is wrong, and why. Field is a
 // parameter's name in the HTTP interface: "namespace", "start", "end", "pod",
-// "rule", "sensor", "severity", "limit", "scope", "order", "cursor", "as_of",
+// "selector", "owner", "hash", "vcluster", "rule", "sensor", "severity", "limit", "scope", "order", "cursor", "as_of",
 // "wait" or one of the policy: "evidence", "settling", "clock_skew",
 // "max_kernel_drop_ratio", "host_alerts", "require_rules".
 type FieldError struct {
@@ -65,26 +68,41 @@ func (q Question) withDefaults() Question {
 // its end would be silent by construction. Fields left out are right when they
 // have a default.
 func (q Question) Validate(now time.Time) error {
-	_, err := q.ask(now, DefaultPolicy(), nil)
+	_, err := q.ask(now, DefaultPolicy(), nil, PlacementsAuto)
 	return err
 }
 
 // asked is a question that was checked, with all that it leaves to defaults.
 type asked struct {
 	Question
-	policy Policy
-	need   []string // the sensors that must prove silence; nil means all that were heard
+	policy     Policy
+	listed     []string // the sensors that must prove silence, as far as they were listed
+	placements Placements
+	scope      correlate.PodScope
+	implied    bool // the window starts with the first pod
 	queries
+
+	// What place finds out from a state.
+	need   []string // the sensors that must prove silence; nil means all that were heard
+	placed bool     // placements are used
+	where  correlate.Placed
 }
 
-// ask checks the question. Policy and sensors are the service's.
-func (q Question) ask(now time.Time, policy Policy, sensors []string) (asked, error) {
-	a := asked{Question: q.withDefaults(), policy: q.Change.apply(policy), need: sensors}
+// ask checks the question. Policy, sensors and placements are the service's.
+func (q Question) ask(now time.Time, policy Policy, sensors []string, placements Placements) (asked, error) {
+	a := asked{Question: q.withDefaults(), policy: q.Change.apply(policy), listed: sensors, placements: placements}
 	if q.Sensor != "" {
-		a.need = []string{q.Sensor}
+		a.listed = []string{q.Sensor}
 	}
 	var err error
-	if a.queries, err = a.Question.queries(now); err != nil {
+	if a.scope, err = q.Pods.scope(q.Namespace); err != nil {
+		return a, err
+	}
+	if q.Window.Start.IsZero() && !a.scope.All() {
+		a.implied = true
+		a.Window.Start = time.Unix(0, 0) // until place knows better
+	}
+	if a.queries, err = a.Question.queries(now, a.scope); err != nil {
 		return a, err
 	}
 	if err := a.policy.Validate(); err != nil {
@@ -100,12 +118,12 @@ func (q Question) ask(now time.Time, policy Policy, sensors []string) (asked, er
 }
 
 // queries checks what the index is asked, and words it.
-func (q Question) queries(now time.Time) (queries, error) {
+func (q Question) queries(now time.Time, scope correlate.PodScope) (queries, error) {
 	if err := checkNamespace(q.Namespace); err != nil {
 		return queries{}, err
 	}
 	inScope, err := filter{
-		window: q.Window, severity: q.Severity, pod: q.Pod, rule: q.Rule, sensor: q.Sensor, limit: q.Limit,
+		window: q.Window, severity: q.Severity, pod: q.Pods.Name, rule: q.Rule, sensor: q.Sensor, limit: q.Limit,
 	}.query(now)
 	if err != nil {
 		return queries{}, err
@@ -115,7 +133,7 @@ func (q Question) queries(now time.Time) (queries, error) {
 	out := queries{inScope: inScope, podless: inScope, unattributed: inScope}
 	out.podless.Pod = correlate.NoPod()
 	// A pattern that matches the empty name has counted those already.
-	out.askPodless = !inScope.Pod.Match("")
+	out.askPodless = !inScope.Pod.Match("") || !scope.ByName()
 	// Which pod such an alert belongs to is as open as its namespace: the
 	// pattern must not leave it out.
 	out.unattributed.Pod = correlate.Glob{}
@@ -174,7 +192,7 @@ func checkWindow(w correlate.Window, now time.Time) error {
 	stamp := func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 	switch {
 	case w.Start.IsZero():
-		return &FieldError{"start", "required: say since when alerts count"}
+		return &FieldError{"start", "required: say since when alerts count, or name pods, so that it is when the first of them was placed"}
 	case w.Start.Unix() < 0:
 		return &FieldError{"start", fmt.Sprintf("%s is before 1970", stamp(w.Start))}
 	case w.Start.After(now):

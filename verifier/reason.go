@@ -19,6 +19,9 @@ const (
 	ReasonIndexBehind ReasonCode = "index_behind"
 	// ReasonEvicted: the window starts before what is still kept.
 	ReasonEvicted ReasonCode = "evicted"
+	// ReasonNoWorkload: it is known that no container of the scope ran in the
+	// window, so that its silence means nothing.
+	ReasonNoWorkload ReasonCode = "no_workload"
 	// ReasonMalformed: there are messages that could not be read and may tell of
 	// the window.
 	ReasonMalformed ReasonCode = "malformed"
@@ -88,6 +91,15 @@ func reasonEvicted(start, floor time.Time) Reason {
 		start.UTC().Format(time.RFC3339Nano), floor.UTC().Format(time.RFC3339Nano))}
 }
 
+func reasonNoWorkload(q asked) Reason {
+	what := "namespace " + q.Namespace
+	if pods := q.Pods.words(); pods != "" {
+		what += " (pods with " + pods + ")"
+	}
+	return Reason{Reason: ReasonNoWorkload, Message: fmt.Sprintf(
+		"No container of %s ran in the window, so that its silence means nothing. Check the name, and whether its pods have started: kubectl get pods -n %s.", what, q.Namespace)}
+}
+
 func reasonMalformed(n uint64) Reason {
 	what := "A message"
 	if n > 1 {
@@ -104,8 +116,8 @@ func reasonUnattributed(n uint64, q asked) Reason {
 
 func reasonPodUnknown(n uint64, q asked) Reason {
 	return Reason{Reason: ReasonPodUnknown, Count: n, Message: fmt.Sprintf(
-		"%s at %s or above in namespace %s with no pod name, which may come from a pod that matches %s. Ask without the pod filter, and have Falco report k8s.pod.name.",
-		plural(n), q.Severity, q.Namespace, q.Pod)}
+		"%s at %s or above in namespace %s with no pod name, which may come from a pod that is asked about (%s). Ask without the pod filter, and have Falco report k8s.pod.name.",
+		plural(n), q.Severity, q.Namespace, q.Pods.words())}
 }
 
 func reasonHostAlerts(n uint64, q asked) Reason {
@@ -120,8 +132,11 @@ func reasonPass(q asked, f findings) Reason {
 	if n := len(f.coverage.Sensors); n != 1 {
 		sensors = fmt.Sprintf("all %d sensors", n)
 	}
-	if f.coverage.Assumed {
+	switch {
+	case f.coverage.Assumed:
 		sensors += " heard from"
+	case q.placed:
+		sensors += fmt.Sprintf(" of the nodes where its pods ran (%s)", listed3(f.coverage.Sensors))
 	}
 	switch level := reached(f.coverage.Gaps); {
 	case q.policy.Evidence == None && level == None:

@@ -33,6 +33,8 @@ type ServiceOptions struct {
 	// means all that were heard within the retention, which verdicts then say is
 	// assumed.
 	Sensors []string
+	// Placements says what those of pods do; empty means PlacementsAuto.
+	Placements Placements
 	// CatchUp bounds the wait for the index; zero means DefaultCatchUp.
 	CatchUp time.Duration
 	// Now is the clock; nil means time.Now.
@@ -52,6 +54,7 @@ type Service struct {
 	source  string // CloudEvents source
 	policy  Policy
 	sensors []string
+	places  Placements
 	catchUp time.Duration
 	now     func() time.Time
 	logger  *slog.Logger
@@ -69,6 +72,7 @@ func NewService(opts ServiceOptions) *Service {
 		source:  eventSource(opts.Instance),
 		policy:  opts.Policy.withDefaults(),
 		sensors: opts.Sensors,
+		places:  opts.Placements,
 		catchUp: opts.CatchUp,
 		now:     opts.Now,
 		logger:  opts.Logger,
@@ -78,6 +82,9 @@ func NewService(opts ServiceOptions) *Service {
 	}
 	if len(s.sensors) == 0 {
 		s.sensors = nil // an empty list is no list of nobody
+	}
+	if s.places == "" {
+		s.places = PlacementsAuto
 	}
 	if s.catchUp <= 0 {
 		s.catchUp = DefaultCatchUp

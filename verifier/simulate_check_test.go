@@ -37,7 +37,7 @@ func (s *simulation) needed(ask *simAsk) []string {
 
 // answer asks the function that everything here is about.
 func (s *simulation) answer(state *correlate.State, ask *simAsk) (asked, *Verdict) {
-	q, err := ask.question().ask(simTime(s.now), DefaultPolicy(), s.needed(ask))
+	q, err := ask.question().ask(simTime(s.now), DefaultPolicy(), s.needed(ask), PlacementsAuto)
 	if err != nil {
 		panic("simulation: a question is refused: " + err.Error())
 	}
@@ -84,7 +84,7 @@ func (s *simulation) probe(op *simOp, ask *simAsk, q asked) {
 		}
 		other.start = other.end - length
 		w := correlate.Window{Start: simTime(other.start), End: simTime(other.end)}
-		c := s.state.Sensors().Coverage(w, q.need, q.policy.tolerance())
+		c := s.state.Sensors().Coverage(w, q.listed, q.policy.tolerance())
 		s.stats.probed(c.Gaps)
 		s.checkProof(&other, reached(c.Gaps), c.Sensors, nil)
 	}

@@ -129,7 +129,7 @@ func (tr *transcript) question(w *words) (asked, error) {
 	}
 	var evidence, host string
 	for name, into := range map[string]*string{
-		"pod": &q.Pod, "rule": &q.Rule, "sensor": &q.Sensor, "evidence": &evidence, "host": &host,
+		"pod": &q.Pods.Name, "rule": &q.Rule, "sensor": &q.Sensor, "evidence": &evidence, "host": &host,
 	} {
 		optionOf(w, name, parseText, into)
 	}
@@ -147,7 +147,7 @@ func (tr *transcript) question(w *words) (asked, error) {
 			return asked{}, &FieldError{"severity", err.Error()}
 		}
 	}
-	return q.ask(now, DefaultPolicy(), sensors)
+	return q.ask(now, DefaultPolicy(), sensors, PlacementsAuto)
 }
 
 // Every case says what it shows, every kind of gap and every reason is shown, and

@@ -33,6 +33,10 @@ type Verdict struct {
 
 	Namespace string             `json:"namespace"`
 	Pod       string             `json:"pod,omitzero"`
+	Selector  string             `json:"selector,omitzero"`
+	Owner     string             `json:"owner,omitzero"`
+	Hash      string             `json:"hash,omitzero"`
+	VCluster  string             `json:"vcluster,omitzero"`
 	Rule      string             `json:"rule,omitzero"`
 	Sensor    string             `json:"sensor,omitzero"`
 	Severity  correlate.Priority `json:"severity"`
@@ -56,6 +60,9 @@ type Verdict struct {
 type Window struct {
 	Start time.Time `json:"start"`
 	End   time.Time `json:"end"`
+	// FirstPod is true when the question named no start, so that the window begins
+	// when the first pod of its scope was placed on its node.
+	FirstPod bool `json:"first_pod,omitzero"`
 }
 
 // Summary counts alerts by priority, under Falco's names in lower case.
@@ -85,6 +92,6 @@ func summarise(c correlate.Counts) Summary {
 }
 
 // windowOf is w in UTC, without what the process's own clock adds to a time.
-func windowOf(w correlate.Window) Window {
-	return Window{Start: w.Start.UTC().Round(0), End: w.End.UTC().Round(0)}
+func windowOf(w correlate.Window, firstPod bool) Window {
+	return Window{Start: w.Start.UTC().Round(0), End: w.End.UTC().Round(0), FirstPod: firstPod}
 }

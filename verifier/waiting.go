@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"container/heap"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,11 +31,23 @@ type waiter struct {
 	index int // in the heap
 }
 
-// proofKey says whose proof a question waits for: that of a list of sensors or
-// of all, with or without counters.
+// proofKey says what a question waits for: the proof of a list of sensors or of
+// all, with or without counters, and that placements are known.
 type proofKey struct {
-	sensor string // the question's own; empty means the service's list
-	heard  bool
+	sensors string // the needed ones, as one text; empty means all
+	heard   bool
+	placed  bool
+	skew    time.Duration // by which placements must be known for longer
+}
+
+// proofKeyOf is what an answer that is pending waits for.
+func proofKeyOf(ask *asked) proofKey {
+	key := proofKey{sensors: strings.Join(ask.need, "\x00"), heard: ask.policy.Evidence == Heard, placed: ask.placed}
+	if ask.placed {
+		key.skew = ask.policy.ClockSkew
+		key.sensors += "\x00" // nobody is not all
+	}
+	return key
 }
 
 // enter takes a place for a question, or returns nil when nobody may wait any
@@ -42,7 +55,7 @@ type proofKey struct {
 // missed.
 func (t *Tail) enter(ask *asked) *waiter {
 	w := &waiter{ask: ask, end: ask.Window.End.Add(ask.policy.Settling), woken: make(chan struct{})}
-	w.key = proofKey{ask.Sensor, ask.policy.Evidence == Heard}
+	w.key = proofKeyOf(ask)
 	q := &t.waiting
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -128,7 +141,7 @@ func (q *waiting) stir(state *correlate.State, batch []*correlate.Record) {
 			q.wake(w)
 		}
 	}
-	if changes.Snapshots {
+	if changes.Progress {
 		q.proven(state)
 	}
 }
@@ -160,15 +173,28 @@ func flawedFor(w *waiter, spans []correlate.FlawedSpan) bool {
 // proven wakes those whose windows the proof has reached behind.
 func (q *waiting) proven(state *correlate.State) {
 	for key, list := range q.byProof {
-		accounted, heard := state.Sensors().Proven((*list)[0].ask.need)
-		reached := accounted
-		if key.heard {
-			reached = heard
-		}
+		reached := proofReached(state, key, (*list)[0].ask)
 		for list.Len() > 0 && !(*list)[0].end.After(reached) {
 			q.wake((*list)[0])
 		}
 	}
+}
+
+// proofReached is up to when what a question waits for is there.
+func proofReached(state *correlate.State, key proofKey, ask *asked) time.Time {
+	known := state.Known().Add(-key.skew)
+	if key.placed && len(ask.need) == 0 {
+		return known
+	}
+	accounted, heard := state.Sensors().Proven(ask.need)
+	reached := accounted
+	if key.heard {
+		reached = heard
+	}
+	if key.placed && known.Before(reached) {
+		return known
+	}
+	return reached
 }
 
 // proofHeap has the waiter whose window ends first in front.

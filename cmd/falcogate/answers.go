@@ -29,7 +29,7 @@ func (p *parts) startVerifier() error {
 	}
 	p.service = verifier.NewService(verifier.ServiceOptions{
 		Log: p.log, Tail: tail, Subject: eventlog.VerdictSubject, Instance: instance, Logger: p.logger, Registerer: p.registry,
-		Policy: policy, Sensors: p.o.sensors,
+		Policy: policy, Sensors: p.o.sensors, Placements: verifier.Placements(p.o.placements),
 	})
 	p.background("tail", tail.Run)
 	return nil

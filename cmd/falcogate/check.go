@@ -39,8 +39,8 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or the server can't be asked, 3 wrong
 			switch {
 			case q.Namespace == "":
 				return usagef("--namespace is required: a gate is about one namespace")
-			case q.Since == "":
-				return usagef("--since is required: a gate has no default start")
+			case q.Since == "" && q.Pod+q.Selector+q.Owner+q.Hash+q.VCluster == "":
+				return usagef("--since is required: a gate has no default start, unless --pod, --selector, --owner or --hash name the pods whose start it is")
 			}
 			if err := checkScope(cmd, q); err != nil {
 				return err
@@ -74,6 +74,10 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or the server can't be asked, 3 wrong
 	flags := cmd.Flags()
 	server.register(flags)
 	registerScope(flags, &q)
+	flags.StringVarP(&q.Selector, "selector", "l", "", "pods, as a label `selector`")
+	flags.StringVar(&q.Owner, "owner", "", "pods of a workload, as `kind/name` (deployment/web)")
+	flags.StringVar(&q.Hash, "hash", "", "pods of one revision, by the `hash` of their template")
+	flags.StringVar(&q.VCluster, "vcluster", "", "pods of a virtual cluster in the namespace, as `name/namespace`")
 	policy.register(flags, true)
 	durationFlag(flags, &q.Wait, "wait", 30*time.Second, "how long to wait while the answer is pending; 0 asks once")
 	flags.Uint64Var(&q.AsOf, "as-of", 0, "answer as of this `position` of the event log; 0 is its end")

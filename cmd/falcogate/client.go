@@ -87,10 +87,10 @@ func checkScope(cmd *cobra.Command, q httpapi.Query) error {
 	if q.Limit < 0 {
 		return usagef("--limit: have %d, want a number above 0", q.Limit)
 	}
-	for _, flag := range []string{"namespace", "pod", "rule", "sensor", "since", "until", "severity"} {
+	for _, flag := range []string{"namespace", "pod", "selector", "owner", "hash", "vcluster", "rule", "sensor", "since", "until", "severity"} {
 		// An empty value is a variable that was not set, and must not widen the
 		// question.
-		if f := cmd.Flags().Lookup(flag); f.Changed && f.Value.String() == "" {
+		if f := cmd.Flags().Lookup(flag); f != nil && f.Changed && f.Value.String() == "" {
 			return usagef("--%s is empty: give it a value or leave it out", flag)
 		}
 	}

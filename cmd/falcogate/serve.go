@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/falcogate/falcogate/verifier"
 )
 
 // Halves of the daemon for --only.
@@ -52,8 +54,9 @@ type serveOptions struct {
 	retentionBytes int64
 	indexMaxBytes  int64
 
-	policy  policyOptions
-	sensors []string
+	policy     policyOptions
+	sensors    []string
+	placements string
 }
 
 func (o *serveOptions) register(flags *pflag.FlagSet) {
@@ -97,7 +100,10 @@ func (o *serveOptions) register(flags *pflag.FlagSet) {
 	bytesFlag(flags, &o.indexMaxBytes, "index-max-bytes", 1<<30, "bound on the index in memory")
 
 	o.policy.register(flags, false)
-	flags.StringArrayVar(&o.sensors, "sensor", nil, "`hostname` of a Falco that must prove silence; repeatable; none means all that are heard")
+	flags.StringArrayVar(&o.sensors, "sensor", nil, "`hostname` of a Falco that must prove silence; repeatable; none means those of the nodes where pods ran, or all that are heard")
+	choiceFlag(flags, &o.placements, "placements", "", string(verifier.PlacementsAuto),
+		[]string{string(verifier.PlacementsAuto), string(verifier.PlacementsRequired), string(verifier.PlacementsIgnored)},
+		"whether a pass needs to know where pods ran; auto: once the event log tells")
 }
 
 // check finds settings that contradict each other.

@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/falcogate/falcogate/correlate"
 	"github.com/falcogate/falcogate/verifier"
 )
 
@@ -62,6 +64,9 @@ func sensorsOf(c *verifier.Coverage) string {
 	text := fmt.Sprintf("%d of %d account for every alert", c.Accounted, c.SensorCount)
 	if c.SensorCount == 0 {
 		text = "none was heard"
+		if !slices.ContainsFunc(c.Gaps, func(g verifier.Gap) bool { return g.Kind == correlate.GapNoSensor }) {
+			text = "none is known to be needed"
+		}
 	}
 	if len(c.Sensors) > 0 {
 		text += ": " + strings.Join(c.Sensors, ", ")
@@ -78,7 +83,9 @@ func sensorsOf(c *verifier.Coverage) string {
 // scopeOf says what was asked about.
 func scopeOf(v *verifier.Verdict) string {
 	parts := []string{"namespace " + v.Namespace}
-	for _, part := range []struct{ name, value string }{{"pod", v.Pod}, {"rule", v.Rule}, {"sensor", v.Sensor}} {
+	for _, part := range []struct{ name, value string }{
+		{"pod", v.Pod}, {"selector", v.Selector}, {"owner", v.Owner}, {"hash", v.Hash}, {"vcluster", v.VCluster}, {"rule", v.Rule}, {"sensor", v.Sensor},
+	} {
 		if part.value != "" {
 			parts = append(parts, part.name+" "+part.value)
 		}

@@ -173,12 +173,12 @@ func insertUnknown(t *rapid.T, data, unknown []byte) []byte {
 }
 
 func TestUnknownSchemaVersion(t *testing.T) {
-	_, err := eventlog.DecodeRecord([]byte{0x08, 0x02})
+	_, err := eventlog.DecodeRecord([]byte{0x08, 0x03})
 	require.ErrorIs(t, err, eventlog.ErrSchemaVersion)
 	require.NotErrorIs(t, err, eventlog.ErrCorrupt)
 	var version *eventlog.SchemaVersionError
 	require.ErrorAs(t, err, &version)
-	require.EqualValues(t, 2, version.Version)
+	require.EqualValues(t, 3, version.Version)
 	require.ErrorContains(t, err, "run the version that wrote it")
 }
 

@@ -16,7 +16,7 @@ type SchemaVersionError struct {
 
 // Error says what to do about it.
 func (e *SchemaVersionError) Error() string {
-	return fmt.Sprintf("unknown schema version of a record: it has %d, this falcogate reads %d: run the version that wrote it or a later one, or start with an empty event log",
+	return fmt.Sprintf("unknown schema version of a record: it has %d, this falcogate reads up to %d: run the version that wrote it or a later one, or start with an empty event log",
 		e.Version, SchemaVersion)
 }
 
@@ -32,7 +32,7 @@ func DecodeRecord(data []byte) (*correlate.Record, error) {
 	if !s.next() || s.num != recordSchema || s.typ != protowire.VarintType {
 		return nil, fmt.Errorf("%w: it does not begin with a schema version (%d bytes)", ErrCorrupt, len(data))
 	}
-	if s.val != SchemaVersion {
+	if s.val == 0 || s.val > SchemaVersion {
 		return nil, &SchemaVersionError{Version: s.val}
 	}
 	r := decodeRecord(&s)
@@ -62,7 +62,8 @@ func decodeRecord(s *scanner) *correlate.Record {
 			head.Transport = s.string()
 		case recordID:
 			head.ID = s.id()
-		case recordAlert, recordSnapshot, recordRuleset, recordDrop, recordTimeout, recordInternal, recordMalformed:
+		case recordAlert, recordSnapshot, recordRuleset, recordDrop, recordTimeout, recordInternal, recordMalformed,
+			recordPlacement, recordWatch:
 			if kind != 0 {
 				s.fail(fmt.Errorf("a second body after field %d", kind))
 			}
@@ -115,6 +116,14 @@ func decodeBody(kind protowire.Number, s *scanner) *correlate.Record {
 	case recordMalformed:
 		b := new(correlate.Malformed)
 		decodeMalformed(s, b)
+		return &correlate.Record{Body: b}
+	case recordPlacement:
+		b := new(correlate.Placement)
+		decodePlacement(s, b)
+		return &correlate.Record{Body: b}
+	case recordWatch:
+		b := new(correlate.Watch)
+		decodeWatch(s, b)
 		return &correlate.Record{Body: b}
 	}
 	return nil

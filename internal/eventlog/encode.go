@@ -9,9 +9,9 @@ import (
 	"github.com/falcogate/falcogate/correlate"
 )
 
-// SchemaVersion is the version of docs/record.proto that is written, and the
-// only one that is read.
-const SchemaVersion = 1
+// SchemaVersion is the latest version of docs/record.proto. It and those before it
+// are read; a record is written with the first that has a place for it.
+const SchemaVersion = 2
 
 // Field numbers of docs/record.proto, as far as both directions need them.
 const (
@@ -27,13 +27,24 @@ const (
 	recordTimeout         = 20
 	recordInternal        = 21
 	recordMalformed       = 22
+	recordPlacement       = 23
+	recordWatch           = 24
 )
+
+// schemaOf is the first version that has a place for a body.
+func schemaOf(body correlate.Body) uint64 {
+	switch body.(type) {
+	case *correlate.Placement, *correlate.Watch:
+		return 2
+	}
+	return 1
+}
 
 // EncodeRecord appends the wire form of r (docs/record.proto) to dst. Position
 // and Logged are not part of it. A record without a body, or with one that is
 // not correlate's, is an error.
 func EncodeRecord(dst []byte, r *correlate.Record) ([]byte, error) {
-	b := appendUint(dst, recordSchema, SchemaVersion)
+	b := appendUint(dst, recordSchema, schemaOf(r.Body))
 	b = appendTime(b, recordReceivedSeconds, r.Received)
 	b = appendString(b, recordTransport, r.Transport)
 	if r.ID != (correlate.ID{}) {
@@ -54,6 +65,10 @@ func EncodeRecord(dst []byte, r *correlate.Record) ([]byte, error) {
 		b = appendMessage(b, recordInternal, func(b []byte) []byte { return appendInternal(b, body) })
 	case *correlate.Malformed:
 		b = appendMessage(b, recordMalformed, func(b []byte) []byte { return appendMalformed(b, body) })
+	case *correlate.Placement:
+		b = appendMessage(b, recordPlacement, func(b []byte) []byte { return appendPlacement(b, body) })
+	case *correlate.Watch:
+		b = appendMessage(b, recordWatch, func(b []byte) []byte { return appendWatch(b, body) })
 	default:
 		return dst, fmt.Errorf("%w: its body is a %T, which docs/record.proto has no place for", ErrRefused, r.Body)
 	}

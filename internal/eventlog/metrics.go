@@ -7,7 +7,7 @@ import (
 )
 
 var kinds = []string{
-	correlate.KindAlert, correlate.KindSnapshot, correlate.KindRuleset, correlate.KindDrop,
+	correlate.KindPlacement, correlate.KindWatch, correlate.KindAlert, correlate.KindSnapshot, correlate.KindRuleset, correlate.KindDrop,
 	correlate.KindTimeout, correlate.KindInternal, correlate.KindMalformed,
 }
 

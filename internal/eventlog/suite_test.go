@@ -316,7 +316,7 @@ func testUnknownVersion(t *testing.T, fresh eventlog.Options) {
 	ctx := testContext(t)
 	l := open(t, fresh)
 	require.NoError(t, l.Append(ctx, numbered("node-1", 1)))
-	require.NoError(t, l.StoreRaw(ctx, "falcogate.log.alert.shop.warning.node-1", "later", []byte{0x08, 0x02}))
+	require.NoError(t, l.StoreRaw(ctx, "falcogate.log.alert.shop.warning.node-1", "later", []byte{0x08, 0x03}))
 	delivered := 0
 	err := l.Tail(ctx, 0, func(batch []*correlate.Record) error { delivered += len(batch); return nil })
 	require.ErrorIs(t, err, eventlog.ErrSchemaVersion)

@@ -14,7 +14,9 @@ import (
 // answered is for the service to check.
 func (p params) question(now time.Time) (q verifier.Question, err error) {
 	q.Namespace = p[paramNamespace].value
-	q.Pod = p[paramPod].value
+	q.Pods = verifier.Pods{
+		Name: p[paramPod].value, Selector: p[paramSelector].value, Owner: p[paramOwner].value, Hash: p[paramHash].value, VCluster: p[paramVCluster].value,
+	}
 	q.Rule = p[paramRule].value
 	q.Sensor = p[paramSensor].value
 	if q.Window, err = p.window(now); err != nil {

@@ -32,6 +32,10 @@ type Query struct {
 	Limit     int
 
 	// Verdicts only.
+	Selector           string // label selector
+	Owner              string // kind/name
+	Hash               string // of the pods' template
+	VCluster           string // name/namespace
 	Evidence           string
 	Settling           string // duration
 	ClockSkew          string // duration
@@ -53,6 +57,7 @@ func (q Query) params() map[string]string {
 		paramSensor: q.Sensor, paramSeverity: q.Severity, paramEvidence: q.Evidence, paramScope: q.Scope,
 		paramOrder: q.Order, paramCursor: q.Cursor,
 	}
+	p[paramSelector], p[paramOwner], p[paramHash], p[paramVCluster] = q.Selector, q.Owner, q.Hash, q.VCluster
 	p[paramSettling], p[paramClockSkew], p[paramMaxKernelDrop] = q.Settling, q.ClockSkew, q.MaxKernelDropRatio
 	p[paramHostAlerts], p[paramRequireRules] = q.HostAlerts, strings.Join(q.RequireRules, ",")
 	if q.Wait > 0 {

@@ -37,7 +37,7 @@ func TestClientRoundTrip(t *testing.T) {
 		}, publish)
 		require.NoError(t, err)
 		want, err := service.Evaluate(t.Context(), verifier.Question{
-			Namespace: "shadow-1", Window: correlate.Window{Start: clock.Add(-10 * time.Minute), End: clock}, Pod: "web-*",
+			Namespace: "shadow-1", Window: correlate.Window{Start: clock.Add(-10 * time.Minute), End: clock}, Pods: verifier.Pods{Name: "web-*"},
 			Rule: "Terminal shell in container", Sensor: "node-a", Severity: correlate.Error, Limit: 1, Change: verifier.Change{Evidence: verifier.Heard},
 		})
 		require.NoError(t, err)

@@ -19,6 +19,10 @@ const (
 	paramStart     = "start"
 	paramEnd       = "end"
 	paramPod       = "pod"
+	paramSelector  = "selector"
+	paramOwner     = "owner"
+	paramHash      = "hash"
+	paramVCluster  = "vcluster"
 	paramRule      = "rule"
 	paramSensor    = "sensor"
 	paramEvidence  = "evidence"
@@ -46,7 +50,8 @@ var aliases = map[string]string{
 
 var (
 	verdictParams = []string{
-		paramNamespace, paramSeverity, paramStart, paramEnd, paramPod, paramRule, paramSensor, paramLimit,
+		paramNamespace, paramSeverity, paramStart, paramEnd, paramPod, paramSelector, paramOwner, paramHash, paramVCluster,
+		paramRule, paramSensor, paramLimit,
 		paramEvidence, paramSettling, paramClockSkew, paramMaxKernelDrop, paramHostAlerts, paramRequireRules,
 		paramAsOf, paramWait,
 	}

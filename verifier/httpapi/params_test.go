@@ -35,7 +35,7 @@ func TestQuestionFromParams(t *testing.T) {
 		"ns=shadow-1&since=1m&priority=informational":                 change(func(q *verifier.Question) { q.Severity = correlate.Informational }),
 		"ns=shadow-1&since=1m&evidence=none":                          change(func(q *verifier.Question) { q.Change.Evidence = verifier.None }),
 		"ns=shadow-1&since=1m&limit=3":                                change(func(q *verifier.Question) { q.Limit = 3 }),
-		"ns=shadow-1&since=1m&pod=web-5d8-*&rule=A+b&sensor=node.a-1": change(func(q *verifier.Question) { q.Pod, q.Rule, q.Sensor = "web-5d8-*", "A b", "node.a-1" }),
+		"ns=shadow-1&since=1m&pod=web-5d8-*&rule=A+b&sensor=node.a-1": change(func(q *verifier.Question) { q.Pods.Name, q.Rule, q.Sensor = "web-5d8-*", "A b", "node.a-1" }),
 	} {
 		p, err := queryParams(raw, verdictParams)
 		require.NoError(t, err, raw)
@@ -108,7 +108,7 @@ func FuzzQueryParams(f *testing.F) {
 		require.False(t, q.Window.End.After(clock))
 
 		query := Query{
-			Namespace: q.Namespace, Pod: q.Pod, Rule: q.Rule, Sensor: q.Sensor, Limit: q.Limit, Evidence: string(q.Change.Evidence),
+			Namespace: q.Namespace, Pod: q.Pods.Name, Rule: q.Rule, Sensor: q.Sensor, Limit: q.Limit, Evidence: string(q.Change.Evidence),
 			Since: q.Window.Start.Format(time.RFC3339Nano), Until: q.Window.End.Format(time.RFC3339Nano),
 		}
 		if q.Severity != 0 {
