@@ -128,6 +128,9 @@ func (l podLabels) Lookup(name string) (string, bool) { return correlate.Fields(
 
 // words say which pods are meant, for people.
 func (p Pods) words() string {
+	if p == (Pods{Name: p.Name}) {
+		return p.Name
+	}
 	var parts []string
 	for _, s := range []struct{ name, value string }{
 		{"name", p.Name}, {"selector", p.Selector}, {"owner", p.Owner}, {"hash", p.Hash}, {"vcluster", p.VCluster},

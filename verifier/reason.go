@@ -94,7 +94,7 @@ func reasonEvicted(start, floor time.Time) Reason {
 func reasonNoWorkload(q asked) Reason {
 	what := "namespace " + q.Namespace
 	if pods := q.Pods.words(); pods != "" {
-		what += " (pods with " + pods + ")"
+		what += " (pods " + pods + ")"
 	}
 	return Reason{Reason: ReasonNoWorkload, Message: fmt.Sprintf(
 		"No container of %s ran in the window, so that its silence means nothing. Check the name, and whether its pods have started: kubectl get pods -n %s.", what, q.Namespace)}
@@ -116,7 +116,7 @@ func reasonUnattributed(n uint64, q asked) Reason {
 
 func reasonPodUnknown(n uint64, q asked) Reason {
 	return Reason{Reason: ReasonPodUnknown, Count: n, Message: fmt.Sprintf(
-		"%s at %s or above in namespace %s with no pod name, which may come from a pod that is asked about (%s). Ask without the pod filter, and have Falco report k8s.pod.name.",
+		"%s at %s or above in namespace %s with no pod name, which may come from a pod that matches %s. Ask without the pod filter, and have Falco report k8s.pod.name.",
 		plural(n), q.Severity, q.Namespace, q.Pods.words())}
 }
 
