@@ -23,6 +23,9 @@ func (p *parts) startConsumer() (string, error) {
 	if err := p.startReaders(intake); err != nil {
 		return "", err
 	}
+	if err := p.startPlacements(); err != nil {
+		return "", err
+	}
 	if p.o.ingestListen == "" {
 		return "", nil
 	}

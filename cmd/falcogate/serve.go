@@ -54,6 +54,8 @@ type serveOptions struct {
 	retentionBytes int64
 	indexMaxBytes  int64
 
+	kubeconfig string
+	watch      placementOptions
 	policy     policyOptions
 	sensors    []string
 	placements string
@@ -99,6 +101,8 @@ func (o *serveOptions) register(flags *pflag.FlagSet) {
 	bytesFlag(flags, &o.retentionBytes, "retention-bytes", 10<<30, "bound on the event log on disk")
 	bytesFlag(flags, &o.indexMaxBytes, "index-max-bytes", 1<<30, "bound on the index in memory")
 
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "`file` that says how to reach the Kubernetes API; empty means the pod's service account, or what kubectl would use")
+	o.watch.register(flags)
 	o.policy.register(flags, false)
 	flags.StringArrayVar(&o.sensors, "sensor", nil, "`hostname` of a Falco that must prove silence; repeatable; none means those of the nodes where pods ran, or all that are heard")
 	choiceFlag(flags, &o.placements, "placements", "", string(verifier.PlacementsAuto),
@@ -125,6 +129,9 @@ func (o *serveOptions) check() error {
 		return usagef("--falco-interval is %s, want 1ms or more", o.falcoInterval)
 	}
 	if _, err := o.policy.policy(); err != nil {
+		return err
+	}
+	if err := o.watch.check(o); err != nil {
 		return err
 	}
 	if slices.Contains(o.sensors, "") {
