@@ -22,8 +22,12 @@ type Options struct {
 // Client is a connection to one API server. All methods may be called
 // concurrently.
 type Client struct {
-	api kubernetes.Interface
+	api  kubernetes.Interface
+	idle func()
 }
+
+// Close lets go of connections that nothing uses any more.
+func (c *Client) Close() { c.idle() }
 
 // requestTimeout bounds each request that is no watch.
 const requestTimeout = 30 * time.Second
@@ -41,11 +45,15 @@ func Connect(o Options) (*Client, error) {
 	}
 	// The server's own priority and fairness is what bounds us.
 	config.QPS = -1
-	api, err := kubernetes.NewForConfig(config)
+	http, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}
-	return &Client{api: api}, nil
+	api, err := kubernetes.NewForConfigAndClient(config, http)
+	if err != nil {
+		return nil, fmt.Errorf("kubernetes: %w", err)
+	}
+	return &Client{api: api, idle: http.CloseIdleConnections}, nil
 }
 
 func (o Options) config() (*rest.Config, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -38,6 +39,8 @@ type PlacementOptions struct {
 	// node that neither tells of has its own name.
 	Hostnames     map[string]string
 	HostnameLabel string
+	// Interval is the least time between two marks. Zero means two seconds.
+	Interval time.Duration
 	// Relist is how often all pods are told again, so that the log knows them also
 	// when its beginning is not kept any more. Zero means an hour.
 	Relist time.Duration
@@ -50,7 +53,7 @@ type PlacementOptions struct {
 // progressTimeout is how long each request of the watch lasts. The API server sends
 // the version that it has reached two seconds before the end of a request, and else
 // once a minute: so this is how often we learn that nothing is missing.
-const progressTimeout = 5 * time.Second
+const progressTimeout = 4 * time.Second
 
 // WatchPlacements tells the sink where all pods of the cluster run, until ctx ends; it
 // returns nil then. Outages of the API and of the sink are waited out.
@@ -87,6 +90,7 @@ type placementWatch struct {
 	sink   PlacementSink
 	store  *podStore
 	nodes  *nodeNames
+	pause  time.Duration
 	relist time.Duration
 	logger *slog.Logger
 	meters placementMetrics
@@ -97,7 +101,10 @@ func newPlacementWatch(c *Client, o PlacementOptions) (*placementWatch, error) {
 		return nil, errors.New("watching placements: a sink is required")
 	}
 	w := &placementWatch{
-		client: c, sink: o.Sink, nodes: newNodeNames(c, o.Hostnames, o.HostnameLabel), relist: o.Relist, logger: o.Logger,
+		client: c, sink: o.Sink, nodes: newNodeNames(c, o.Hostnames, o.HostnameLabel), pause: o.Interval, relist: o.Relist, logger: o.Logger,
+	}
+	if w.pause <= 0 {
+		w.pause = 2 * time.Second
 	}
 	if w.relist <= 0 {
 		w.relist = time.Hour
@@ -184,7 +191,7 @@ func (w *placementWatch) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := w.await(ctx, version, nil); err != nil {
+	if err := w.await(ctx, version, nil, nil); err != nil {
 		return err
 	}
 	lists, err := w.list(ctx, mark, true)
@@ -198,10 +205,15 @@ func (w *placementWatch) session(ctx context.Context) error {
 			return err
 		}
 		w.meters.marked.SetToCurrentTime()
+		rest := time.NewTimer(w.pause)
+		if err := w.await(ctx, never, &lists, rest.C); err != nil {
+			rest.Stop()
+			return err
+		}
 		if version, err = w.version(ctx); err != nil {
 			return err
 		}
-		if err := w.await(ctx, version, &lists); err != nil {
+		if err := w.await(ctx, version, &lists, nil); err != nil {
 			return err
 		}
 		if time.Since(listed) < w.relist {
@@ -218,9 +230,13 @@ func (w *placementWatch) session(ctx context.Context) error {
 	}
 }
 
-// await waits until the store has reached a version. With lists it tells what changes
-// meanwhile, and a list anew that it does not know of is an error.
-func (w *placementWatch) await(ctx context.Context, version uint64, lists *int) error {
+// never is a version that is not reached.
+const never = math.MaxUint64
+
+// await waits until the store has reached a version, or until the time is due. With
+// lists it tells what changes meanwhile, and a list anew that it does not know of is an
+// error.
+func (w *placementWatch) await(ctx context.Context, version uint64, lists *int, due <-chan time.Time) error {
 	for {
 		changes := w.store.take()
 		switch {
@@ -239,6 +255,8 @@ func (w *placementWatch) await(ctx context.Context, version uint64, lists *int) 
 		}
 		select {
 		case <-changes.moved:
+		case <-due:
+			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -20,6 +20,7 @@ type podStore struct {
 
 	mu      sync.Mutex
 	pods    map[types.UID]*correlate.Placement
+	labels  labelSets
 	changed []*correlate.Placement
 	version uint64 // of the API's data, up to which all changes are here
 	lists   int    // how often all was listed anew: what came and went before is not known
@@ -27,7 +28,7 @@ type podStore struct {
 }
 
 func newPodStore(hostname func(node string) string) *podStore {
-	return &podStore{hostname: hostname, pods: map[types.UID]*correlate.Placement{}, moved: make(chan struct{})}
+	return &podStore{hostname: hostname, pods: map[types.UID]*correlate.Placement{}, labels: labelSets{}, moved: make(chan struct{})}
 }
 
 // podChanges are what a podStore has to tell.
@@ -109,6 +110,10 @@ func (s *podStore) put(pod *corev1.Pod) {
 	if before != nil && samePlacement(before, p) {
 		return
 	}
+	s.labels.take(p)
+	if before != nil {
+		s.labels.release(before)
+	}
 	s.pods[pod.UID] = p
 	s.changed = append(s.changed, p)
 }
@@ -144,6 +149,7 @@ func (s *podStore) Delete(obj any) error {
 			gone(&changed, pod)
 			s.changed = append(s.changed, &changed)
 		}
+		s.labels.release(p)
 		delete(s.pods, pod.UID)
 	}
 	s.advance(version)
@@ -159,17 +165,20 @@ func (s *podStore) Replace(list []any, version string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := s.pods
-	s.pods, s.changed = make(map[types.UID]*correlate.Placement, len(list)), nil
+	listed := make(map[types.UID]bool, len(list))
 	for _, obj := range list {
 		pod, _, err := podOf(obj)
 		if err != nil {
 			return err
 		}
-		if known := before[pod.UID]; known != nil {
-			s.pods[pod.UID] = known
-		}
+		listed[pod.UID] = true
 		s.put(pod)
+	}
+	for uid, p := range s.pods {
+		if !listed[uid] {
+			s.labels.release(p)
+			delete(s.pods, uid)
+		}
 	}
 	s.changed = nil
 	s.lists++
