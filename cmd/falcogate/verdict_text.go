@@ -34,6 +34,9 @@ func (p printer) verdict(v *verifier.Verdict) error {
 	fmt.Fprintf(p.out, "  %-17s %s to %s (%s)\n", "window", when(v.Window.Start), when(v.Window.End), v.Window.End.Sub(v.Window.Start))
 	fmt.Fprintf(p.out, "  %-17s asked for %s, have %s; log position %d\n", "evidence", v.Evidence, v.Coverage.Evidence, v.AsOf)
 	fmt.Fprintf(p.out, "  %-17s %s\n", "sensors", oneLine(sensorsOf(&v.Coverage), 400))
+	if nodes := v.Coverage.Nodes; len(nodes) > 0 {
+		fmt.Fprintf(p.out, "  %-17s %d ran on %s\n", "pods", v.Coverage.Pods, oneLine(strings.Join(nodes, ", "), 400))
+	}
 	if v.HostAlerts > 0 {
 		fmt.Fprintf(p.out, "  %-17s %d at %s or above on the hosts themselves; see them with falcogate alerts --scope host\n", "host alerts", v.HostAlerts, v.Severity)
 	}
