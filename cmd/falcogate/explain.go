@@ -120,7 +120,10 @@ func arithmetic(s *verifier.TimelineSpan) string {
 	switch {
 	case s.Count != nil:
 		c := s.Count
-		text := fmt.Sprintf("raised %d, received %d, missing %d", c.Raised, c.Received, c.Missing)
+		text := fmt.Sprintf("missing %d", c.Missing)
+		if c.Raised != nil && c.Received != nil {
+			text = fmt.Sprintf("raised %d, received %d, %s", *c.Raised, *c.Received, text)
+		}
 		if c.Surplus > 0 {
 			text += fmt.Sprintf(", surplus %d", c.Surplus)
 		}
