@@ -41,7 +41,7 @@ Exit codes: 0 the same verdict, 2 another one or the server can't be asked,
 			defer closeIdle()
 			e, err := client.Explain(cmd.Context(), args[0])
 			if err != nil {
-				return asked(err)
+				return server.asked(err)
 			}
 			if err := newPrinter(streams.out, server.output).explanation(e); err != nil {
 				return &exitError{code: exitInconclusive, err: err}
