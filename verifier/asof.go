@@ -9,10 +9,13 @@ import (
 	"github.com/falcogate/falcogate/correlate"
 )
 
-// ErrBusy is what a question about an earlier position gets while others are
-// being answered: each reads the whole event log up to there and holds an index
-// of its own.
+// ErrBusy is what a question about an earlier position, or about a published
+// verdict, gets while others are being answered: each reads the whole event log up
+// to there and holds an index of its own.
 var ErrBusy = errors.New("another question about an earlier position of the event log is being answered: ask again")
+
+// maxFinding is how many published verdicts are looked for at once.
+const maxFinding = 4
 
 // replayQueue is how long a question about an earlier position waits for others.
 const replayQueue = 20 * time.Second
@@ -83,19 +86,28 @@ func (s *Service) asOf(ctx context.Context, ask *asked) (v *Verdict, entries []c
 // replayed calls fn with the state as it was at a position, for one caller at a
 // time.
 func (s *Service) replayed(ctx context.Context, position uint64, fn func(*correlate.State) error) error {
-	timer := time.NewTimer(replayQueue)
-	defer timer.Stop()
-	select {
-	case s.replaying <- struct{}{}:
-	case <-timer.C:
-		return ErrBusy
-	case <-ctx.Done():
-		return ErrBusy
+	release, err := turn(ctx, s.replaying)
+	if err != nil {
+		return err
 	}
-	defer func() { <-s.replaying }()
+	defer release()
 	state, err := s.tail.StateAt(ctx, position)
 	if err != nil {
 		return err
 	}
 	return fn(state)
+}
+
+// turn waits for a place among those who read the log, and returns how to leave it,
+// or ErrBusy.
+func turn(ctx context.Context, places chan struct{}) (release func(), err error) {
+	timer := time.NewTimer(replayQueue)
+	defer timer.Stop()
+	select {
+	case places <- struct{}{}:
+		return func() { <-places }, nil
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return nil, ErrBusy
 }

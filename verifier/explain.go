@@ -40,22 +40,27 @@ type Explanation struct {
 	// Omitted is how many more there are.
 	Sensors []SensorTimeline `json:"sensors"`
 	Omitted int              `json:"omitted,omitzero"`
+	// Withheld names what Withhold has left out.
+	Withheld []string `json:"withheld,omitzero"`
 }
 
 // Explain evaluates a published verdict again, at its position of the event log,
-// and says what it rests on. It reads the whole log up to there. The error is
-// ErrNoVerdict, ErrBusy, or the log's.
-func (s *Service) Explain(ctx context.Context, id string) (*Explanation, error) {
-	published, found, err := s.log.FindVerdict(ctx, id)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("looking for verdict %s: %w", id, err)
-	case !found:
-		return nil, ErrNoVerdict
+// and says what it rests on. It reads the whole log up to there. May, unless nil,
+// is called with the verdict's namespace before that is begun; what it returns is
+// returned. The error is May's, ErrNoVerdict, ErrBusy, or the log's.
+func (s *Service) Explain(ctx context.Context, id string, may func(ctx context.Context, namespace string) error) (*Explanation, error) {
+	published, err := s.find(ctx, id)
+	if err != nil {
+		return nil, err
 	}
 	e := &Explanation{Verdict: &Verdict{}}
 	if err := json.Unmarshal(published, e.Verdict, JSONOptions); err != nil {
 		return nil, fmt.Errorf("verdict %s can't be read: %w", id, err)
+	}
+	if may != nil {
+		if err := may(ctx, e.Verdict.Namespace); err != nil {
+			return nil, err
+		}
 	}
 	ask, err := e.Verdict.asked()
 	if err != nil {
@@ -83,6 +88,24 @@ func (s *Service) Explain(ctx context.Context, id string) (*Explanation, error) 
 	}
 	again.EvaluatedAt = e.Verdict.EvaluatedAt
 	return e, e.compare(published, again)
+}
+
+// find is the data of a published verdict. Whoever is let in at all may have one
+// looked for, which reads the whole stream of verdicts: a few can at once.
+func (s *Service) find(ctx context.Context, id string) ([]byte, error) {
+	release, err := turn(ctx, s.finding)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	published, found, err := s.log.FindVerdict(ctx, id)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("looking for verdict %s: %w", id, err)
+	case !found:
+		return nil, ErrNoVerdict
+	}
+	return published, nil
 }
 
 // asked is the question that a verdict answers.

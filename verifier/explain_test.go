@@ -51,7 +51,7 @@ func TestExplain(t *testing.T) {
 
 			// What is logged later changes nothing.
 			log.Append(epoch.Add(20*time.Second), inPod("shadow-1", "web", at(2*time.Minute), correlate.Critical))
-			e, err := r.service.Explain(t.Context(), v.ID)
+			e, err := r.service.Explain(t.Context(), v.ID, nil)
 			require.NoError(t, err)
 			require.True(t, e.Identical, e.Differences)
 			require.Nil(t, e.Recomputed)
@@ -64,8 +64,8 @@ func TestExplain(t *testing.T) {
 			for _, span := range sensor.Spans {
 				if span.Count != nil {
 					missing += span.Count.Missing
-					received += span.Count.Received
-					require.Equal(t, span.Count.Raised, span.Count.Received+span.Count.Missing, "the sum can be checked")
+					received += *span.Count.Received
+					require.Equal(t, *span.Count.Raised, *span.Count.Received+span.Count.Missing, "the sum can be checked")
 				}
 			}
 			if tt.want != verifier.Pass {
@@ -85,7 +85,7 @@ func TestExplainAfterEviction(t *testing.T) {
 	bounds, err := log.Bounds(t.Context())
 	require.NoError(t, err)
 	log.Evict(bounds.Last - 20)
-	e, err := r.service.Explain(t.Context(), v.ID)
+	e, err := r.service.Explain(t.Context(), v.ID, nil)
 	require.NoError(t, err)
 	require.False(t, e.Identical)
 	require.Contains(t, e.Differences, "verdict")
@@ -99,12 +99,12 @@ func TestExplainAfterEviction(t *testing.T) {
 	v, err = r.service.Publish(t.Context(), over("shadow-1", 4*time.Minute, time.Minute))
 	require.NoError(t, err)
 	log.Evict(30)
-	e, err = r.service.Explain(t.Context(), v.ID)
+	e, err = r.service.Explain(t.Context(), v.ID, nil)
 	require.NoError(t, err)
 	require.True(t, e.Identical, e.Differences)
 
 	log.Cut(5)
-	e, err = r.service.Explain(t.Context(), v.ID)
+	e, err = r.service.Explain(t.Context(), v.ID, nil)
 	require.NoError(t, err)
 	require.False(t, e.Identical)
 	require.Contains(t, e.Note, "does not reach as far")
@@ -112,7 +112,7 @@ func TestExplainAfterEviction(t *testing.T) {
 
 func TestExplainWithoutVerdict(t *testing.T) {
 	r := startProving(t, lossy())
-	_, err := r.service.Explain(t.Context(), "0123456789abcdef0123456789abcdef")
+	_, err := r.service.Explain(t.Context(), "0123456789abcdef0123456789abcdef", nil)
 	require.ErrorIs(t, err, verifier.ErrNoVerdict)
 }
 

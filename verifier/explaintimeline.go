@@ -38,10 +38,11 @@ type Kernel struct {
 }
 
 // Count is the arithmetic of an account: what the sensor raised, by its own
-// counter, and what was received of it.
+// counter, and what was received of it, of all namespaces together. Raised and
+// Received are nil when they were withheld.
 type Count struct {
-	Raised      uint64            `json:"raised"`
-	Received    uint64            `json:"received"`
+	Raised      *uint64           `json:"raised,omitzero"`
+	Received    *uint64           `json:"received,omitzero"`
 	Missing     uint64            `json:"missing"`
 	ByRule      map[string]uint64 `json:"missing_by_rule,omitzero"`
 	Surplus     uint64            `json:"surplus"`
@@ -88,7 +89,7 @@ func timelineSpan(s *correlate.Span) TimelineSpan {
 	}
 	out.Of = "account"
 	out.Count = &Count{
-		Raised: s.Raised, Received: s.Received, Missing: s.Missing, Surplus: s.Surplus, QueueDrops: s.QueueDrops, LateSeconds: s.Late.Seconds(),
+		Raised: &s.Raised, Received: &s.Received, Missing: s.Missing, Surplus: s.Surplus, QueueDrops: s.QueueDrops, LateSeconds: s.Late.Seconds(),
 	}
 	for _, l := range s.Lost {
 		if out.Count.ByRule == nil {

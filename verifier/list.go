@@ -84,7 +84,7 @@ func (sel Selection) query(now time.Time) (correlate.Query, error) {
 			return q, &FieldError{"scope", "give a namespace or a scope, not both"}
 		}
 		q.Scope, q.Namespace = correlate.InNamespace, sel.Namespace
-		return q, checkNamespace(sel.Namespace)
+		return q, CheckNamespace(sel.Namespace)
 	}
 	scope, ok := scopes[sel.Scope]
 	if !ok {

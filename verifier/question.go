@@ -119,7 +119,7 @@ func (q Question) ask(now time.Time, policy Policy, sensors []string, placements
 
 // queries checks what the index is asked, and words it.
 func (q Question) queries(now time.Time, scope correlate.PodScope) (queries, error) {
-	if err := checkNamespace(q.Namespace); err != nil {
+	if err := CheckNamespace(q.Namespace); err != nil {
 		return queries{}, err
 	}
 	inScope, err := filter{
@@ -207,9 +207,10 @@ func checkWindow(w correlate.Window, now time.Time) error {
 	return nil
 }
 
-// checkNamespace refuses names that no namespace can have. Nothing would ever
-// be seen in those, so a typo would pass where silence is trusted.
-func checkNamespace(ns string) error {
+// CheckNamespace returns a *FieldError for a name that no namespace can have.
+// Nothing would ever be seen in those, so a typo would pass where silence is
+// trusted.
+func CheckNamespace(ns string) error {
 	if ns == "" {
 		return &FieldError{"namespace", "required: name the namespace to ask about"}
 	}

@@ -61,6 +61,7 @@ type Service struct {
 	meters  serviceMetrics
 
 	replaying chan struct{} // holds one token while a state is built anew
+	finding   chan struct{} // holds one for each verdict that is looked for
 }
 
 // NewService makes a Service. It has nothing to close.
@@ -79,6 +80,7 @@ func NewService(opts ServiceOptions) *Service {
 		meters:  newServiceMetrics(opts.Registerer),
 
 		replaying: make(chan struct{}, 1),
+		finding:   make(chan struct{}, maxFinding),
 	}
 	if len(s.sensors) == 0 {
 		s.sensors = nil // an empty list is no list of nobody

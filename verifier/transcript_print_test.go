@@ -211,7 +211,7 @@ func spanText(s TimelineSpan) string {
 		b.WriteString(" " + strings.Join(s.Flaws, " "))
 	}
 	if c := s.Count; c != nil {
-		fmt.Fprintf(&b, ": raised %d, received %d", c.Raised, c.Received)
+		fmt.Fprintf(&b, ": raised %d, received %d", *c.Raised, *c.Received)
 		for _, figure := range []struct {
 			name string
 			n    uint64

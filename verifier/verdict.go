@@ -53,6 +53,8 @@ type Verdict struct {
 	// AsOf is the position of the event log up to which alerts were counted.
 	AsOf        uint64    `json:"as_of"`
 	EvaluatedAt time.Time `json:"evaluated_at"`
+	// Withheld names what Withhold has left out. A published verdict has it all.
+	Withheld []string `json:"withheld,omitzero"`
 }
 
 // Window is the span [Start, End) of event time that a verdict or a list is

@@ -34,7 +34,7 @@ func newAlertsCommand(environ []string, streams stdio) *cobra.Command {
 			defer closeIdle()
 			list, err := client.Alerts(cmd.Context(), q)
 			if err != nil {
-				return asked(err)
+				return server.asked(err)
 			}
 			if err := newPrinter(streams.out, server.output).alerts(list); err != nil {
 				return &exitError{code: exitInconclusive, err: err}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"net"
 	"os"
 	"time"
 
@@ -47,12 +45,16 @@ func (p *parts) ready() error {
 }
 
 func (p *parts) startAPI(ctx context.Context) error {
-	config, err := tlsFiles{cert: p.o.tlsCert, key: p.o.tlsKey}.server()
+	config, err := p.o.apiTLS()
 	if err != nil {
-		return fmt.Errorf("tls: %w", err)
+		return err
+	}
+	guard, err := p.guard()
+	if err != nil {
+		return err
 	}
 	options := httpapi.Options{
-		Listen: p.o.listen, TLS: config, Ready: p.ready, Gatherer: p.registry, Registerer: p.registry, Logger: p.logger,
+		Listen: p.o.listen, TLS: config, Guard: guard, Ready: p.ready, Gatherer: p.registry, Registerer: p.registry, Logger: p.logger,
 	}
 	if p.service != nil {
 		options.Service = p.service
@@ -61,7 +63,11 @@ func (p *parts) startAPI(ctx context.Context) error {
 	if err := p.api.Start(ctx); err != nil {
 		return err
 	}
-	p.warnIfOpen("API", p.api.Addr(), "whoever reaches it can read alerts of all namespaces")
+	if mode := p.o.access.resolved(p.o.listen); mode == authNone {
+		p.warnIfOpen("API", p.api.Addr(), "whoever reaches it can read alerts of all namespaces")
+	} else if config == nil {
+		p.warnIfPlain("API", p.api.Addr())
+	}
 	p.lifecycle.onStop("API", p.o.shutdownTimeout, p.api.Shutdown)
 	go func() {
 		if err := p.api.Wait(); err != nil {
@@ -76,12 +82,4 @@ func (p *parts) startAPI(ctx context.Context) error {
 		return nil
 	})
 	return nil
-}
-
-// warnIfOpen warns of a listener beyond loopback that does not ask who calls.
-func (p *parts) warnIfOpen(name, address, risk string) {
-	host, _, err := net.SplitHostPort(address)
-	if ip := net.ParseIP(host); err == nil && ip != nil && !ip.IsLoopback() {
-		p.logger.Warn("a listener is open beyond this machine and asks nobody who they are", "listener", name, "address", address, "risk", risk)
-	}
 }

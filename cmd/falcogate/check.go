@@ -59,7 +59,7 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or the server can't be asked, 3 wrong
 			defer closeIdle()
 			v, err := client.Verdict(cmd.Context(), q, publish)
 			if err != nil {
-				return asked(err)
+				return server.asked(err)
 			}
 			out := streams.out
 			if quiet {

@@ -19,20 +19,35 @@ type serverOptions struct {
 	tls     tlsFiles
 	timeout time.Duration
 	output  string
+
+	tokenFile string
+	token     tokenSource // set by client
 }
 
 func (o *serverOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.url, "server", "http://127.0.0.1:8080", "`URL` of falcogate's API")
 	flags.StringVar(&o.tls.ca, "server-ca", "", "CA `file` of an https server")
+	flags.StringVar(&o.tls.cert, "client-cert", "", "own certificate `file`, for a server with --auth=mtls")
+	flags.StringVar(&o.tls.key, "client-key", "", "own key `file`")
+	flags.StringVar(&o.tokenFile, "token-file", "", "`file` with the bearer token to send; in a pod that of its service account is found by itself")
 	durationFlag(flags, &o.timeout, "timeout", httpapi.DefaultTimeout, "how long to wait for the answer")
 	choiceFlag(flags, &o.output, "output", "o", "text", []string{"text", "json", "jsonl"}, "how to write the answer")
 }
 
 // client makes the client and what closes its connections.
 func (o *serverOptions) client() (*httpapi.Client, func(), error) {
+	if (o.tls.cert == "") != (o.tls.key == "") {
+		return nil, nil, usagef("--client-cert and --client-key go together")
+	}
 	config, err := o.tls.client()
 	if err != nil {
-		return nil, nil, usagef("--server-ca: %w", err)
+		return nil, nil, usagef("--server-ca, --client-cert, --client-key: %w", err)
+	}
+	o.token = o.tokenSource()
+	if o.tokenFile != "" {
+		if _, err := o.token.read(); err != nil {
+			return nil, nil, usagef("--token-file: %w", err)
+		}
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = config
@@ -40,18 +55,22 @@ func (o *serverOptions) client() (*httpapi.Client, func(), error) {
 	if err != nil {
 		return nil, nil, usagef("--server: %w", err)
 	}
-	return client, transport.CloseIdleConnections, nil
+	return client.WithToken(o.token.read), transport.CloseIdleConnections, nil
 }
 
 // asked turns an error of a request into the program's: what the server refuses
-// is wrong usage, everything else means that nothing is known.
-func asked(err error) error {
+// is wrong usage, everything else means that nothing is known. Whoever may not ask is
+// told what to do about it.
+func (o *serverOptions) asked(err error) error {
 	var refused *httpapi.ProblemError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &refused) && refused.Problem.Status == http.StatusBadRequest:
 		return usagef("%w", err)
+	}
+	if hint := o.token.hint(err); hint != "" {
+		err = fmt.Errorf("%w; %s", err, hint)
 	}
 	return &exitError{code: exitInconclusive, err: err}
 }

@@ -23,6 +23,7 @@ type parts struct {
 	logger    *slog.Logger
 	registry  *prometheus.Registry
 	lifecycle *lifecycle
+	files     *liveFiles
 	failed    chan error // the first end that nobody asked for
 	log       *lateLog
 	service   *verifier.Service // nil with --only consumer
@@ -41,6 +42,7 @@ func serve(ctx context.Context, o *serveOptions, logger *slog.Logger) (err error
 	defer func() { err = errors.Join(err, p.lifecycle.stop()) }()
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo())
+	p.files = newLiveFiles(logger, p.registry)
 
 	// With an empty index the garbage collector would run all the time under
 	// load. Memory that is never touched costs nothing and gives it a floor.
@@ -67,6 +69,13 @@ func serve(ctx context.Context, o *serveOptions, logger *slog.Logger) (err error
 		return err
 	}
 	addresses = append(addresses, "api", p.api.Addr())
+	if o.access.metrics != "" {
+		metrics, err := p.startMetrics(ctx)
+		if err != nil {
+			return err
+		}
+		addresses = append(addresses, "metrics", metrics)
+	}
 	if o.natsListen != "" {
 		addresses = append(addresses, "nats", p.log.log.ListenURL())
 	}

@@ -87,7 +87,7 @@ func examine(cmd *cobra.Command, out printer, server *serverOptions) (int, error
 	defer closeIdle()
 	d, err := client.Diagnose(cmd.Context())
 	if err != nil {
-		return 0, asked(err)
+		return 0, server.asked(err)
 	}
 	if err := out.diagnosis(d); err != nil {
 		return 0, &exitError{code: exitInconclusive, err: err}

@@ -41,7 +41,7 @@ Exit codes: 0 the same verdict, 2 another one or the server can't be asked,
 			defer closeIdle()
 			e, err := client.Explain(cmd.Context(), args[0])
 			if err != nil {
-				return asked(err)
+				return server.asked(err)
 			}
 			if err := newPrinter(streams.out, server.output).explanation(e); err != nil {
 				return &exitError{code: exitInconclusive, err: err}
@@ -120,7 +120,10 @@ func arithmetic(s *verifier.TimelineSpan) string {
 	switch {
 	case s.Count != nil:
 		c := s.Count
-		text := fmt.Sprintf("raised %d, received %d, missing %d", c.Raised, c.Received, c.Missing)
+		text := fmt.Sprintf("missing %d", c.Missing)
+		if c.Raised != nil && c.Received != nil {
+			text = fmt.Sprintf("raised %d, received %d, %s", *c.Raised, *c.Received, text)
+		}
 		if c.Surplus > 0 {
 			text += fmt.Sprintf(", surplus %d", c.Surplus)
 		}

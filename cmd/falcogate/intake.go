@@ -29,13 +29,13 @@ func (p *parts) startConsumer() (string, error) {
 	if p.o.ingestListen == "" {
 		return "", nil
 	}
-	config, err := p.o.ingestTLS.server()
-	if err != nil {
-		return "", fmt.Errorf("ingest: %w", err)
+	options := falcohttp.Options{
+		Listen: p.o.ingestListen, Intake: intake, BodyLimit: p.o.ingestBodyLimit, Logger: p.logger, Registerer: p.registry,
 	}
-	server, err := falcohttp.NewServer(falcohttp.Options{
-		Listen: p.o.ingestListen, TLS: config, Intake: intake, BodyLimit: p.o.ingestBodyLimit, Logger: p.logger, Registerer: p.registry,
-	})
+	if err := p.senders(&options); err != nil {
+		return "", err
+	}
+	server, err := falcohttp.NewServer(options)
 	if err != nil {
 		return "", err
 	}
@@ -50,8 +50,11 @@ func (p *parts) startConsumer() (string, error) {
 		}
 	}()
 	address := server.Addr().String()
-	if p.o.ingestTLS.ca == "" {
+	switch {
+	case p.o.senders.open:
 		p.warnIfOpen("ingest", address, "whoever reaches it can forge alerts and heartbeats; see --ingest-client-ca")
+	case options.Tokens != nil && options.TLS == nil:
+		p.warnIfPlain("ingest", address)
 	}
 	return address, nil
 }

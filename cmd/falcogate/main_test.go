@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
@@ -18,6 +19,22 @@ const asNATSServer = "FALCOGATE_TEST_AS_NATS_SERVER"
 // asFalcogate makes it falcogate itself.
 const asFalcogate = "FALCOGATE_TEST_AS_FALCOGATE"
 
+// asPod is a directory that stands for /var/run/secrets of the pod that falcogate is
+// to believe itself in. Without it, it is in none, wherever the tests run.
+const asPod = "FALCOGATE_TEST_POD_SECRETS"
+
+// falcogateMain is main, in the pod of asPod.
+func falcogateMain() {
+	dir := os.Getenv(asPod)
+	os.Unsetenv(asPod)
+	inPod = podTokens{}
+	if dir != "" {
+		inPod.projected = filepath.Join(dir, "falcogate.dev/serviceaccount/token")
+		inPod.account = filepath.Join(dir, "kubernetes.io/serviceaccount/token")
+	}
+	main()
+}
+
 func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(asNATSServer) != "":
@@ -26,11 +43,11 @@ func TestMain(m *testing.M) {
 		return
 	case os.Getenv(asFalcogate) != "":
 		os.Unsetenv(asFalcogate)
-		main()
+		falcogateMain()
 		return
 	}
 	testscript.Main(leakChecked{m}, map[string]func(){
-		"falcogate":   main,
+		"falcogate":   falcogateMain,
 		"nats-server": natsMain,
 	})
 }

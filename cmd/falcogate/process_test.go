@@ -139,7 +139,7 @@ func isExited(c chan struct{}) bool {
 // daemon is a running `falcogate serve`.
 type daemon struct {
 	*process
-	api, ingest, nats string // addresses; empty when it does not listen there
+	api, ingest, nats, metrics string // addresses; empty when it does not listen there
 }
 
 // startDaemon starts serve on free ports and waits until it listens.
@@ -162,11 +162,11 @@ func startDaemon(dir string, environ []string, args ...string) (*daemon, error) 
 		p.end(syscall.SIGKILL)
 		return nil, err
 	}
-	var said struct{ API, Ingest, NATS string }
+	var said struct{ API, Ingest, NATS, Metrics string }
 	if err := json.Unmarshal([]byte(line), &said); err != nil {
 		return nil, fmt.Errorf("listening line %q: %w", line, err)
 	}
-	d.api, d.ingest, d.nats = said.API, said.Ingest, said.NATS
+	d.api, d.ingest, d.nats, d.metrics = said.API, said.Ingest, said.NATS, said.Metrics
 	return d, nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -65,6 +67,7 @@ func scriptDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0]+"_API", d.api)
 	ts.Setenv(args[0]+"_INGEST", d.ingest)
 	ts.Setenv(args[0]+"_NATS", d.nats)
+	ts.Setenv(args[0]+"_METRICS", cmp.Or(d.metrics, d.api))
 	if unready || d.api == "" {
 		return
 	}
@@ -202,7 +205,7 @@ func scriptMetric(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	ts.Check(eventually(context.Background(), func() error {
-		resp, err := client.Get("http://" + ts.Getenv(args[0]+"_API") + "/metrics")
+		resp, err := client.Get("http://" + ts.Getenv(args[0]+"_METRICS") + "/metrics")
 		if err != nil {
 			return err
 		}
@@ -216,4 +219,27 @@ func scriptMetric(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return nil
 	}))
+}
+
+// scriptPosts posts an alert, with a token in the Authorization header if one is given,
+// and wants a status.
+func scriptPosts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: posts STATUS URL [TOKEN]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	body := fmt.Sprintf(`{"hostname":"node-a","output":"o","output_fields":{"k8s.ns.name":"shop"},"priority":"Critical","rule":"r","source":"syscall","tags":[],"time":%q}`,
+		time.Now().UTC().Format(time.RFC3339Nano))
+	req, err := http.NewRequest(http.MethodPost, args[1], strings.NewReader(body))
+	ts.Check(err)
+	if len(args) > 2 {
+		req.Header.Set("Authorization", "Bearer "+args[2])
+	}
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	ts.Check(err)
+	resp.Body.Close()
+	if resp.StatusCode != want {
+		ts.Fatalf("status %d, want %d", resp.StatusCode, want)
+	}
 }

@@ -13,7 +13,7 @@ import (
 // commands there are:
 //
 //	daemon NAME [FLAG...]   starts serve on free ports, waits until it is ready, and
-//	                        sets NAME_API, NAME_INGEST and NAME_NATS
+//	                        sets NAME_API, NAME_INGEST, NAME_NATS and NAME_METRICS
 //	stop NAME               sends SIGTERM and wants exit code 0
 //	kill NAME               sends SIGKILL
 //	nats NAME [PORT]        starts a real nats-server and sets NAME_PORT
@@ -25,6 +25,7 @@ import (
 //	awaitfile FILE VAR      waits for FILE and sets VAR to what it holds
 //	logged NAME TEXT        waits until a daemon's log holds TEXT
 //	metric NAME SAMPLE V    waits until a daemon's metrics have that sample
+//	posts STATUS URL TOKEN  posts an alert, with a token if there is one
 //	[external]              a condition: daemons use a nats-server of their own
 func TestScript(t *testing.T) {
 	runScripts(t, "testdata/script", false)
@@ -79,6 +80,7 @@ func runScripts(t *testing.T, dir string, external bool) {
 			"logged":       scriptLogged,
 			"metric":       scriptMetric,
 			"explained":    scriptExplained,
+			"posts":        scriptPosts,
 		},
 	})
 }

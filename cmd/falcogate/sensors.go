@@ -28,7 +28,7 @@ func newSensorsCommand(environ []string, streams stdio) *cobra.Command {
 			defer closeIdle()
 			list, err := client.Sensors(cmd.Context())
 			if err != nil {
-				return asked(err)
+				return server.asked(err)
 			}
 			if err := newPrinter(streams.out, server.output).sensors(list); err != nil {
 				return &exitError{code: exitInconclusive, err: err}

@@ -33,10 +33,12 @@ type serveOptions struct {
 
 	listen          string
 	tlsCert, tlsKey string
+	access          accessOptions
 
 	ingestListen    string
 	ingestTLS       tlsFiles
 	ingestBodyLimit int64
+	senders         sendersOptions
 
 	falco         []string
 	falcoTLS      tlsFiles
@@ -74,12 +76,14 @@ func (o *serveOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` of the API, health and metrics")
 	flags.StringVar(&o.tlsCert, "tls-cert", "", "certificate `file` of the API; empty serves plain HTTP")
 	flags.StringVar(&o.tlsKey, "tls-key", "", "key `file` of the API")
+	o.access.register(flags)
 
 	flags.StringVar(&o.ingestListen, "ingest-listen", "127.0.0.1:2801", "`address` for Falco's HTTP output; empty for none")
 	flags.StringVar(&o.ingestTLS.cert, "ingest-tls-cert", "", "certificate `file` for Falco's HTTP output")
 	flags.StringVar(&o.ingestTLS.key, "ingest-tls-key", "", "key `file` for Falco's HTTP output")
 	flags.StringVar(&o.ingestTLS.ca, "ingest-client-ca", "", "CA `file`; when set, senders must show a certificate of it")
 	bytesFlag(flags, &o.ingestBodyLimit, "ingest-body-limit", 1<<20, "largest alert taken by HTTP")
+	o.senders.register(flags)
 
 	flags.StringArrayVar(&o.falco, "falco", nil, "gRPC output of a Falco up to 0.43, `unix:///path` or host:port; repeatable")
 	flags.StringVar(&o.falcoTLS.ca, "falco-ca", "", "CA `file` of Falco's gRPC servers at host:port")
@@ -157,7 +161,12 @@ func (o *serveOptions) check() error {
 			return usagef("--%s %q: want host:port: %w", flag, address, err)
 		}
 	}
-	return nil
+	if o.only != onlyVerifier {
+		if err := o.senders.check(o.ingestListen, o.ingestTLS.ca); err != nil {
+			return err
+		}
+	}
+	return o.access.check(o.listen, o.tlsCert)
 }
 
 func newServeCommand(environ []string, streams stdio) *cobra.Command {

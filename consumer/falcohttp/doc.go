@@ -2,8 +2,8 @@
 // has.
 //
 // It owns the ingest listener (Server), and Falco's side of it for replays
-// (Poster). It imports consumer, internal/problem and net/http; it decides
-// nothing about what an alert says.
+// (Poster). It imports consumer, internal/problem, internal/listen, internal/bearer
+// and net/http; it decides who may send, and nothing about what an alert says.
 //
 // Falco sends one POST per alert, never looks at the status, and does not send
 // again what failed. So a Server answers 200 only once the event log has

@@ -13,12 +13,15 @@ import (
 )
 
 // ServeHTTP answers one request. POST / is an alert; everything else is a
-// problem. It blocks until the alert is stored.
+// problem, as is whatever comes from who may not send. It blocks until the alert is
+// stored.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	s.metrics.held.Inc()
 	defer s.metrics.held.Dec()
 	switch {
+	case !s.admits(r):
+		s.turnAway(w, r)
 	case r.URL.Path != "/":
 		s.refuse(w, r, http.StatusNotFound, "want POST / with one of Falco's alerts, have another path: "+
 			"set http_output.url in Falco's configuration to this address with the path /")
@@ -124,12 +127,17 @@ func statusOf(r *http.Request, err error) int {
 // refuse answers with a problem. Falco does not look at it; a person with curl
 // does, and the log tells the operator.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, detail string) {
-	s.metrics.answered(status)
 	s.warn.Do(func() {
 		s.logger.Warn("refused a request to the ingest listener; Falco does not send it again",
 			slog.Int("status", status), slog.String("peer", r.RemoteAddr), slog.String("method", r.Method),
 			slog.String("path", r.URL.Path), slog.String("reason", detail))
 	})
+	s.answerProblem(w, status, detail)
+}
+
+// answerProblem counts a refusal, and answers.
+func (s *Server) answerProblem(w http.ResponseWriter, status int, detail string) {
+	s.metrics.answered(status)
 	problem.Write(w, status, detail)
 }
 

@@ -41,6 +41,13 @@ type Options struct {
 	// TLS, when not nil, makes this an HTTPS listener. It must have a
 	// certificate; ClientAuth and ClientCAs in it decide who may send.
 	TLS *tls.Config
+	// Tokens, when not nil, gives the tokens as they are now, and lets in only who
+	// shows one of them, or a client certificate that TLS has verified: with both,
+	// TLS should ask for tls.VerifyClientCertIfGiven.
+	Tokens func() *Tokens
+	// Open lets anybody send to a listener beyond loopback. Without it, Start
+	// refuses such an address unless senders must show a token or a certificate.
+	Open bool
 	// Intake takes what arrives; required.
 	Intake *consumer.Intake
 	// BodyLimit is the largest body in bytes; zero means DefaultBodyLimit.

@@ -14,7 +14,11 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/falcogate/falcogate/consumer"
+	"github.com/falcogate/falcogate/internal/listen"
 )
+
+// warnInterval is how often the log is told at most of what was refused.
+const warnInterval = 10 * time.Second
 
 // Server is the ingest listener. Its methods may be called concurrently.
 type Server struct {
@@ -24,7 +28,10 @@ type Server struct {
 	bodyLimit int64
 	bodyTime  time.Duration // bodyTimeout, but in tests
 	logger    *slog.Logger
+	tokens    func() *Tokens // nil when none are asked for
+	anywhere  bool           // may listen beyond loopback
 	warn      rate.Sometimes
+	strangers rate.Sometimes // apart, so that they can't silence the other
 	metrics   *metrics
 	http      *http.Server
 
@@ -53,7 +60,10 @@ func NewServer(o Options) (*Server, error) {
 		bodyLimit: o.BodyLimit,
 		bodyTime:  bodyTimeout,
 		logger:    o.Logger,
-		warn:      rate.Sometimes{First: 1, Interval: 10 * time.Second},
+		tokens:    o.Tokens,
+		anywhere:  o.Open || o.asked(),
+		warn:      rate.Sometimes{First: 1, Interval: warnInterval},
+		strangers: rate.Sometimes{First: 1, Interval: warnInterval},
 		slots:     make(chan struct{}, o.MaxInFlight),
 		done:      make(chan struct{}),
 	}
@@ -88,7 +98,7 @@ func (s *Server) Start() error {
 	if s.stopped || s.listener != nil {
 		return errors.New("ingest listener: was started or shut down before")
 	}
-	l, err := new(net.ListenConfig).Listen(s.life, "tcp", s.listen)
+	l, err := listen.TCP(s.life, s.listen, s.anywhere)
 	if err != nil {
 		return fmt.Errorf("ingest listener: %w", err)
 	}

@@ -30,6 +30,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, v any) {
 // refuse answers with a problem. P are the parameters as far as they were read,
 // to call a wrong one by the name that it came under.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p params, err error) {
+	if s.refuseCaller(w, r, err) {
+		return
+	}
 	var field *verifier.FieldError
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -47,7 +50,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p params, err er
 		problem.Write(w, http.StatusServiceUnavailable,
 			"the verdict could not be stored in time, so there is none: ask again; if it stays so, see the log of falcogate")
 	case errors.Is(err, verifier.ErrNoVerdict):
-		problem.Write(w, http.StatusNotFound, err.Error())
+		problem.Write(w, http.StatusNotFound, err.Error()+", or it is of a namespace that you may not ask about")
 	case errors.Is(err, verifier.ErrBusy):
 		w.Header().Set("Retry-After", "5")
 		problem.Write(w, http.StatusServiceUnavailable, err.Error())
@@ -64,9 +67,10 @@ func notFound(w http.ResponseWriter, r *http.Request) {
 		"there is no %.80q: want /v1/verdict, /v1/verdicts, /v1/verdicts/{id}/explanation, /v1/alerts, /v1/sensors, /v1/diagnosis, /healthz, /readyz or /metrics", r.URL.Path))
 }
 
-// noVerifier answers for the API where only the consumer runs.
+// noVerifier answers for the API where only the consumer runs, or only metrics are
+// served.
 func noVerifier(w http.ResponseWriter, _ *http.Request) {
-	problem.Write(w, http.StatusNotFound, "only the consumer runs here: ask a falcogate that runs the verifier on the same event log")
+	problem.Write(w, http.StatusNotFound, "no questions are answered at this address: ask a falcogate that runs the verifier, at its --listen")
 }
 
 // methodNotAllowed answers for other methods than those that a path has.

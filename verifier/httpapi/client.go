@@ -97,8 +97,9 @@ func (e *ProblemError) Error() string {
 
 // Client asks a falcogate over HTTP. It may be used concurrently.
 type Client struct {
-	base *url.URL
-	http *http.Client
+	base  *url.URL
+	http  *http.Client
+	token func() (string, error) // nil for none
 }
 
 // DefaultTimeout bounds a request of a Client that was made without an
@@ -106,7 +107,9 @@ type Client struct {
 const DefaultTimeout = 45 * time.Second
 
 // NewClient makes a client of the server at baseURL, such as
-// http://127.0.0.1:8080. A nil hc means one with DefaultTimeout.
+// http://127.0.0.1:8080. A nil hc means one with DefaultTimeout. No redirect is
+// followed, whatever hc does: the interface has none, and what a question carries is
+// for one server.
 func NewClient(baseURL string, hc *http.Client) (*Client, error) {
 	base, err := url.Parse(baseURL)
 	if err != nil {
@@ -118,7 +121,33 @@ func NewClient(baseURL string, hc *http.Client) (*Client, error) {
 	if hc == nil {
 		hc = &http.Client{Timeout: DefaultTimeout}
 	}
-	return &Client{base: base, http: hc}, nil
+	own := *hc
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Client{base: base, http: &own}, nil
+}
+
+// WithToken is a client that sends a bearer token with each request. Token is called
+// for each, since tokens are renewed; when it is empty none is sent. Its error is
+// returned in place of an answer.
+func (c *Client) WithToken(token func() (string, error)) *Client {
+	with := *c
+	with.token = token
+	return &with
+}
+
+// authorize puts the token into a request.
+func (c *Client) authorize(req *http.Request) error {
+	if c.token == nil {
+		return nil
+	}
+	token, err := c.token()
+	if err != nil {
+		return err
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	return nil
 }
 
 // Verdict asks for a verdict, and to publish it when publish is set. The error
@@ -197,6 +226,9 @@ func (c *Client) do(ctx context.Context, method, path string, p map[string]strin
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if err := c.authorize(req); err != nil {
+		return fmt.Errorf("asking %s: %w", c.base.Redacted(), err)
 	}
 	res, err := c.http.Do(req)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 type serverMetrics struct {
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
+	refused  *prometheus.CounterVec
 }
 
 func newServerMetrics(r prometheus.Registerer) serverMetrics {
@@ -28,8 +29,15 @@ func newServerMetrics(r prometheus.Registerer) serverMetrics {
 			Name: "falcogate_api_requests_in_flight",
 			Help: "Requests of the API that are being answered.",
 		}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "falcogate_api_refused_requests_total",
+			Help: "Requests of the API that were refused for who sent them, by why: unauthenticated, forbidden, or unavailable when it could not be found out.",
+		}, []string{"reason"}),
 	}
-	r.MustRegister(m.duration, m.inFlight)
+	for _, reason := range []string{"unauthenticated", "forbidden", "unavailable"} {
+		m.refused.WithLabelValues(reason)
+	}
+	r.MustRegister(m.duration, m.inFlight, m.refused)
 	return m
 }
 

@@ -8,55 +8,87 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/falcogate/falcogate/verifier"
+	"github.com/falcogate/falcogate/verifier/access"
 )
+
+// route is one path of the interface, with the method that it has.
+type route struct {
+	method, path string
+	handle       http.HandlerFunc
+}
+
+// table has all routes. Each says what a caller needs for it; only health and
+// readiness are everybody's.
+func (s *Server) table() (all []route) {
+	get, post := http.MethodGet, http.MethodPost
+	if s.service != nil {
+		all = []route{
+			{get, "/v1/verdict", s.answering(inQuery(verdictParams), ofNamespace(access.Get), s.evaluate)},
+			{post, "/v1/verdicts", s.answering(inBody(verdictParams), ofNamespace(access.Create), s.publish)},
+			// What that needs shows once the verdict is found.
+			{get, "/v1/verdicts/{id}/explanation", s.answering(inPath("id", nil), nil, s.explain)},
+			{get, "/v1/diagnosis", s.answering(inQuery(nil), ofAll, s.diagnose)},
+			{get, "/v1/alerts", s.answering(inQuery(alertsParams), ofList, s.alerts)},
+			{get, "/v1/sensors", s.answering(inQuery(nil), ofAll, s.sensors)},
+		}
+	}
+	all = append(all, route{get, "/healthz", s.getHealth}, route{get, "/readyz", s.getReady})
+	if s.gatherer != nil {
+		scrape := promhttp.HandlerFor(s.gatherer, promhttp.HandlerOpts{}).ServeHTTP
+		all = append(all, route{get, access.MetricsPath, s.guarded(access.Action{Verb: access.Get, Path: access.MetricsPath}, scrape)})
+	}
+	return all
+}
 
 // routes makes the handler of all paths.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	// Each path is there for any method too, so that a wrong one gets a problem.
-	add := func(method, path string, h http.HandlerFunc) {
-		allow := method
-		if method == http.MethodGet {
+	for _, r := range s.table() {
+		// Each path is there for any method too, so that a wrong one gets a problem.
+		allow := r.method
+		if allow == http.MethodGet {
 			allow = "GET, HEAD"
 		}
-		mux.HandleFunc(method+" "+path, s.meters.measured(path, h))
-		mux.HandleFunc(path, s.meters.measured(path, methodNotAllowed(allow)))
+		mux.HandleFunc(r.method+" "+r.path, s.meters.measured(r.path, r.handle))
+		mux.HandleFunc(r.path, s.meters.measured(r.path, methodNotAllowed(allow)))
 	}
-	if s.service != nil {
-		add(http.MethodGet, "/v1/verdict", s.answering(inQuery(verdictParams), s.evaluate))
-		add(http.MethodPost, "/v1/verdicts", s.answering(inBody(verdictParams), s.publish))
-		add(http.MethodGet, "/v1/verdicts/{id}/explanation", s.answering(inPath("id", nil), s.explain))
-		add(http.MethodGet, "/v1/diagnosis", s.answering(inQuery(nil), s.diagnose))
-		add(http.MethodGet, "/v1/alerts", s.answering(inQuery(alertsParams), s.alerts))
-		add(http.MethodGet, "/v1/sensors", s.answering(inQuery(nil), s.sensors))
-	} else {
+	if s.service == nil {
 		mux.HandleFunc("/v1/", s.meters.measured("/v1/", noVerifier))
-	}
-	add(http.MethodGet, "/healthz", s.getHealth)
-	add(http.MethodGet, "/readyz", s.getReady)
-	if s.gatherer != nil {
-		add(http.MethodGet, "/metrics", promhttp.HandlerFor(s.gatherer, promhttp.HandlerOpts{}).ServeHTTP)
 	}
 	mux.HandleFunc("/", s.meters.measured("other", notFound))
 	return mux
 }
 
-// answering makes a handler of how the parameters are read and what is asked
-// with them.
+// answering makes a handler of how the parameters are read, what a caller needs to
+// ask with them, and what is asked. Without needs, that is for ask to see to.
+// Nothing is read of a body before it is known who sends it, and nothing is asked
+// before it is known that they may.
 func (s *Server) answering(
-	read func(http.ResponseWriter, *http.Request) (params, error), ask func(context.Context, params) (any, error),
+	read func(http.ResponseWriter, *http.Request) (params, error), needs func(params) (access.Action, error),
+	ask func(context.Context, request) (any, error),
 ) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		p, err := read(w, r)
+		caller, err := s.authenticate(r)
 		if err != nil {
-			s.refuse(w, r, p, err)
+			s.refuse(w, r, nil, err)
 			return
 		}
-		if err := patience(w, p); err != nil {
-			s.refuse(w, r, p, err)
-			return
+		p, err := read(w, r)
+		if err == nil && needs != nil {
+			var a access.Action
+			if a, err = needs(p); err == nil {
+				err = s.demand(r.Context(), caller, a)
+			}
 		}
-		answer, err := ask(r.Context(), p)
+		if err == nil {
+			err = patience(w, p)
+		}
+		var answer any
+		if err == nil {
+			answer, err = ask(r.Context(), request{p, caller})
+		}
 		if err != nil {
 			s.refuse(w, r, p, err)
 			return
@@ -112,36 +144,67 @@ func patience(w http.ResponseWriter, p params) error {
 }
 
 // evaluate answers a question.
-func (s *Server) evaluate(ctx context.Context, p params) (any, error) {
-	q, err := p.question(s.service.Now())
-	if err != nil {
-		return nil, err
-	}
-	return s.service.Evaluate(ctx, q)
+func (s *Server) evaluate(ctx context.Context, r request) (any, error) {
+	return s.decide(ctx, r, s.service.Evaluate)
 }
 
 // publish answers a question and publishes the verdict.
-func (s *Server) publish(ctx context.Context, p params) (any, error) {
-	q, err := p.question(s.service.Now())
+func (s *Server) publish(ctx context.Context, r request) (any, error) {
+	return s.decide(ctx, r, s.service.Publish)
+}
+
+// decide has a question answered, and shows of the answer what the caller may see.
+func (s *Server) decide(ctx context.Context, r request, how func(context.Context, verifier.Question) (*verifier.Verdict, error)) (any, error) {
+	q, err := r.question(s.service.Now())
 	if err != nil {
 		return nil, err
 	}
-	return s.service.Publish(ctx, q)
+	v, err := how(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if v.Withholds() && !s.everything(ctx, r.caller) {
+		v.Withhold()
+	}
+	return v, nil
 }
 
-// explain evaluates a published verdict again.
-func (s *Server) explain(ctx context.Context, p params) (any, error) {
-	return s.service.Explain(ctx, p["id"].value)
+// explain evaluates a published verdict again. To who may not ask about its
+// namespace it is one that there is not.
+func (s *Server) explain(ctx context.Context, r request) (any, error) {
+	err := s.demand(ctx, r.caller, everywhere)
+	if errors.Is(err, access.ErrUnavailable) {
+		return nil, err // or only a verdict that there is would be refused so
+	}
+	all := err == nil
+	e, err := s.service.Explain(ctx, r.params["id"].value, func(ctx context.Context, namespace string) error {
+		if all {
+			return nil
+		}
+		err := s.demand(ctx, r.caller, access.Action{Verb: access.Get, Namespace: namespace})
+		var forbidden *forbiddenError
+		if errors.As(err, &forbidden) {
+			return verifier.ErrNoVerdict
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !all {
+		e.Withhold()
+	}
+	return e, nil
 }
 
 // diagnose says what each sensor lacks. It has no parameters.
-func (s *Server) diagnose(ctx context.Context, _ params) (any, error) {
+func (s *Server) diagnose(ctx context.Context, _ request) (any, error) {
 	return s.service.Diagnose(ctx), nil
 }
 
 // alerts lists alerts.
-func (s *Server) alerts(ctx context.Context, p params) (any, error) {
-	sel, err := p.selection(s.service.Now())
+func (s *Server) alerts(ctx context.Context, r request) (any, error) {
+	sel, err := r.selection(s.service.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +212,7 @@ func (s *Server) alerts(ctx context.Context, p params) (any, error) {
 }
 
 // sensors lists sensors. It has no parameters.
-func (s *Server) sensors(ctx context.Context, _ params) (any, error) {
+func (s *Server) sensors(ctx context.Context, _ request) (any, error) {
 	return s.service.Sensors(ctx), nil
 }
 

@@ -12,8 +12,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
+	"github.com/falcogate/falcogate/internal/listen"
 	"github.com/falcogate/falcogate/verifier"
+	"github.com/falcogate/falcogate/verifier/access"
 )
 
 // DefaultListen is where the API listens unless told otherwise.
@@ -38,8 +41,9 @@ type Service interface {
 	// Sensors lists sensors.
 	Sensors(ctx context.Context) *verifier.SensorList
 	// Explain evaluates a published verdict again, or returns an error that wraps
-	// verifier.ErrNoVerdict or verifier.ErrBusy.
-	Explain(ctx context.Context, id string) (*verifier.Explanation, error)
+	// verifier.ErrNoVerdict or verifier.ErrBusy, or what may returns for the
+	// verdict's namespace.
+	Explain(ctx context.Context, id string, may func(ctx context.Context, namespace string) error) (*verifier.Explanation, error)
 	// Diagnose says what each sensor lacks for proof.
 	Diagnose(ctx context.Context) *verifier.Diagnosis
 }
@@ -50,6 +54,9 @@ type Options struct {
 	Listen string
 	// TLS serves HTTPS when it is not nil. It must have a certificate.
 	TLS *tls.Config
+	// Guard says who may ask. Nil asks nobody, and is for loopback alone: Start
+	// refuses any other address. There it takes an access.Open to ask nobody.
+	Guard access.Guard
 	// Service answers questions. Nil, where only the consumer runs, leaves
 	// health and metrics.
 	Service Service
@@ -67,9 +74,12 @@ type Options struct {
 // Server serves the API. All methods may be called concurrently.
 type Server struct {
 	service  Service
+	guard    access.Guard
+	anywhere bool // a guard was given
 	ready    func() error
 	gatherer prometheus.Gatherer
 	logger   *slog.Logger
+	warn     rate.Sometimes
 	meters   serverMetrics
 	draining atomic.Bool
 	started  atomic.Bool
@@ -86,6 +96,9 @@ type Server struct {
 func NewServer(opts Options) *Server {
 	s := &Server{
 		service:  opts.Service,
+		guard:    opts.Guard,
+		anywhere: opts.Guard != nil,
+		warn:     rate.Sometimes{First: 1, Interval: unavailableWarnings},
 		ready:    opts.Ready,
 		gatherer: opts.Gatherer,
 		logger:   opts.Logger,
@@ -93,6 +106,9 @@ func NewServer(opts Options) *Server {
 		listen:   opts.Listen,
 		tls:      opts.TLS != nil,
 		done:     make(chan struct{}),
+	}
+	if s.guard == nil {
+		s.guard = access.Open{}
 	}
 	if s.ready == nil {
 		s.ready = func() error { return nil }
@@ -119,7 +135,7 @@ func NewServer(opts Options) *Server {
 // Start listens and serves in the background. Call it once. An error says why
 // it could not listen.
 func (s *Server) Start(ctx context.Context) error {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.listen)
+	l, err := listen.TCP(ctx, s.listen, s.anywhere)
 	if err != nil {
 		return fmt.Errorf("the API cannot listen at %s: %w", s.listen, err)
 	}
