@@ -10,6 +10,17 @@ FUZZTIME      ?= 20s
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS       := -s -w -X main.version=$(VERSION)
 
+# What make test-kubernetes runs. The version that is in test/kubernetes/tools/go.mod
+# counts; KWOK has a module graph of its own.
+required            = $(shell awk '$$1 == "$(1)" && NF > 1 {print $$2}' test/kubernetes/tools/go.mod)
+KUBERNETES_VERSION := $(call required,k8s.io/kubernetes)
+ETCD_VERSION       := $(call required,go.etcd.io/etcd/server/v3)
+KWOK_VERSION       := v0.8.0
+KUBERNETES_BIN     := $(TOOLS)/kubernetes-$(KUBERNETES_VERSION)-etcd-$(ETCD_VERSION)-kwok-$(KWOK_VERSION)
+KUBERNETES         := $(addprefix $(KUBERNETES_BIN)/,kube-apiserver kube-controller-manager kube-scheduler kubectl)
+KUBERNETES_LDFLAGS := -s -w $(foreach package,k8s.io/component-base/version k8s.io/client-go/pkg/version, \
+	-X $(package).gitVersion=$(KUBERNETES_VERSION))
+
 HISTORIES     ?= 1000000
 
 # What make mutate makes mutants of, the packages whose tests judge them, and which
@@ -20,10 +31,10 @@ MUTATE_TESTS   ?= ./correlate,./verifier
 MUTATE_RUN     ?= → (true|false)$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fmt fuzz soak mutate bench demo clean
+.PHONY: help build test test-kubernetes lint fmt fuzz soak mutate bench demo clean
 
 help: ## Show what can be made
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/falcogate
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/falcogate ./cmd/falcogate
@@ -32,9 +43,13 @@ test: ## Run all tests with the race detector
 	$(GO) test -race -timeout 15m ./...
 	cd test/mutate && $(GO) test ./...
 
+test-kubernetes: $(KUBERNETES_BIN)/etcd $(KUBERNETES) $(KUBERNETES_BIN)/kwok ## Run the tests that need a real Kubernetes; builds it first
+	cd test/kubernetes && FALCOGATE_KUBERNETES_BIN=$(KUBERNETES_BIN) $(GO) test -race -timeout 15m ./...
+
 lint: $(GOLANGCI_LINT) ## Check format, style and the direction of imports
 	$(GOLANGCI_LINT) run ./...
 	cd test/bench && $(GO) vet ./...
+	cd test/kubernetes && $(GO) vet ./...
 	cd test/mutate && $(GO) vet ./...
 
 fmt: $(GOLANGCI_LINT) ## Format all Go files
@@ -66,3 +81,15 @@ $(GOLANGCI_LINT):
 $(NATS_CLI):
 	@mkdir -p $(TOOLS)/new && GOBIN=$(TOOLS)/new $(GO) install github.com/nats-io/natscli/nats@v0.5.1
 	@mv $(TOOLS)/new/nats $@
+
+$(KUBERNETES_BIN)/etcd: KUBERNETES_PACKAGE = go.etcd.io/etcd/server/v3
+$(KUBERNETES): KUBERNETES_PACKAGE = k8s.io/kubernetes/cmd/$(@F)
+$(KUBERNETES_BIN)/etcd $(KUBERNETES):
+	@mkdir -p $(@D)/new
+	cd test/kubernetes/tools && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(KUBERNETES_LDFLAGS)' -o $(@D)/new/$(@F) $(KUBERNETES_PACKAGE)
+	@mv $(@D)/new/$(@F) $@
+
+$(KUBERNETES_BIN)/kwok:
+	@mkdir -p $(@D)/new
+	CGO_ENABLED=0 GOBIN=$(@D)/new $(GO) install -trimpath -ldflags '-s -w' sigs.k8s.io/kwok/cmd/kwok@$(KWOK_VERSION)
+	@mv $(@D)/new/kwok $@
