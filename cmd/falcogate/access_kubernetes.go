@@ -1,13 +1,58 @@
 package main
 
 import (
+	"context"
 	"errors"
 
+	"github.com/falcogate/falcogate/internal/kube"
 	"github.com/falcogate/falcogate/verifier/access"
 )
 
-// newReviewer is what asks Kubernetes for --auth=kubernetes: it must accept tokens for
-// one of p.o.access.audiences alone.
+// newReviewer is what asks Kubernetes for --auth=kubernetes: it accepts tokens for one
+// of the audiences of --auth-audience alone.
 func (p *parts) newReviewer() (access.Reviewer, error) {
-	return nil, errors.New("no Kubernetes API is connected")
+	client, err := p.kubernetes()
+	if err != nil {
+		return nil, err
+	}
+	return reviewer{kube.NewReviewer(client, kube.ReviewerOptions{Audiences: p.o.access.audiences, Registerer: p.registry})}, nil
+}
+
+// kubernetes is the connection to the API server that all parts share.
+func (p *parts) kubernetes() (*kube.Client, error) {
+	if p.cluster != nil {
+		return p.cluster, nil
+	}
+	client, err := kube.Connect(kube.Options{Kubeconfig: p.o.kubeconfig, UserAgent: "falcogate/" + version})
+	if err != nil {
+		return nil, err
+	}
+	p.cluster = client
+	p.lifecycle.onStop("connections to Kubernetes", p.o.shutdownTimeout, func(context.Context) error {
+		client.Close()
+		return nil
+	})
+	return client, nil
+}
+
+// reviewer gives the API's questions about callers to Kubernetes.
+type reviewer struct{ kube *kube.Reviewer }
+
+// Authenticate implements access.Reviewer.
+func (r reviewer) Authenticate(ctx context.Context, token string) (access.Identity, error) {
+	id, err := r.kube.Authenticate(ctx, token)
+	var refused *kube.RefusedError
+	if errors.As(err, &refused) {
+		return access.Identity{}, &access.UnauthenticatedError{Detail: refused.Error(), Cause: err}
+	}
+	return access.Identity(id), err
+}
+
+// Allowed implements access.Reviewer.
+func (r reviewer) Allowed(ctx context.Context, id access.Identity, a access.Action) (bool, error) {
+	question := kube.Access{Verb: string(a.Verb), Resource: access.Resource, Namespace: a.Namespace}
+	if a.Path != "" {
+		question = kube.Access{Verb: string(a.Verb), NonResourcePath: a.Path}
+	}
+	return r.kube.Allowed(ctx, kube.Identity(id), question)
 }

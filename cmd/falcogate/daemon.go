@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/falcogate/falcogate/internal/eventlog"
+	"github.com/falcogate/falcogate/internal/kube"
 	"github.com/falcogate/falcogate/verifier"
 	"github.com/falcogate/falcogate/verifier/httpapi"
 )
@@ -28,6 +29,7 @@ type parts struct {
 	log       *lateLog
 	service   *verifier.Service // nil with --only consumer
 	api       *httpapi.Server
+	cluster   *kube.Client // nil until a part needs it
 }
 
 // heapFloor is in bytes; with it the collector runs about every 128 MiB at least.

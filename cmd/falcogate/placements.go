@@ -78,7 +78,7 @@ func (p *parts) startPlacements() error {
 			return fmt.Errorf("the host's name, for --watcher: %w", err)
 		}
 	}
-	client, err := kube.Connect(kube.Options{Kubeconfig: p.o.kubeconfig})
+	client, err := p.kubernetes()
 	if err != nil {
 		return err
 	}

@@ -71,21 +71,8 @@ func NewReader(o ReaderOptions) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case o.Intake == nil || o.Log == nil:
-		return nil, errors.New("gRPC reader: want an intake and its log")
-	case o.RequestInterval < 0 || o.DrainTimeout < 0:
-		return nil, fmt.Errorf("gRPC reader: want durations above zero, have a request interval of %s and a drain timeout of %s",
-			o.RequestInterval, o.DrainTimeout)
-	}
-	if o.RequestInterval == 0 {
-		o.RequestInterval = DefaultRequestInterval
-	}
-	if o.DrainTimeout == 0 {
-		o.DrainTimeout = DefaultDrainTimeout
-	}
-	if o.Logger == nil {
-		o.Logger = slog.Default()
+	if err := o.complete(); err != nil {
+		return nil, err
 	}
 	creds, err := t.credentials(o.TLS)
 	if err != nil {
@@ -102,6 +89,27 @@ func NewReader(o ReaderOptions) (*Reader, error) {
 	}, nil
 }
 
+// complete checks all but the target, and sets the defaults.
+func (o *ReaderOptions) complete() error {
+	switch {
+	case o.Intake == nil || o.Log == nil:
+		return errors.New("gRPC reader: want an intake and its log")
+	case o.RequestInterval < 0 || o.DrainTimeout < 0:
+		return fmt.Errorf("gRPC reader: want durations above zero, have a request interval of %s and a drain timeout of %s",
+			o.RequestInterval, o.DrainTimeout)
+	}
+	if o.RequestInterval == 0 {
+		o.RequestInterval = DefaultRequestInterval
+	}
+	if o.DrainTimeout == 0 {
+		o.DrainTimeout = DefaultDrainTimeout
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return nil
+}
+
 // Run reads until ctx ends, and connects again whenever the connection ends:
 // Falco not being there, its reload and its end are ordinary events. When ctx
 // ends it stops asking, takes what is in flight, waits for the log's
@@ -109,7 +117,11 @@ func NewReader(o ReaderOptions) (*Reader, error) {
 // when messages may have been lost in this. It returns before ctx ends only when
 // the log refuses even the record of a message that it refused: to go on would be
 // to take alerts from Falco and drop them. Run it once.
-func (r *Reader) Run(ctx context.Context) error {
+func (r *Reader) Run(ctx context.Context) error { return r.run(ctx, ctx) }
+
+// run is Run, but for a log that is away when ctx ends: then it waits until the
+// log is back, and DrainTimeout counts only from when held ends too.
+func (r *Reader) run(ctx, held context.Context) error {
 	lane := &lane{reader: r, Lane: r.o.Log.NewLane()}
 	defer func() { lane.Close() }() // whichever it is by then
 	pause := backoff.NewExponentialBackOff()
@@ -119,7 +131,7 @@ func (r *Reader) Run(ctx context.Context) error {
 	for away := false; ctx.Err() == nil; {
 		start := time.Now()
 		s := stream{reader: r, lane: lane}
-		err := s.run(ctx)
+		err := s.run(ctx, held)
 		if ctx.Err() != nil {
 			lost = err
 			break
@@ -147,7 +159,7 @@ func (r *Reader) Run(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 	}
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.DrainTimeout)
+	bounded, cancel := endsAfter(held, r.o.DrainTimeout)
 	defer cancel()
 	if lost != nil {
 		lost = errors.Join(lost, lane.notice(bounded, lost))

@@ -8,8 +8,11 @@ import (
 )
 
 // readerMetrics are one reader's collectors. Their label, the target, is one of
-// those configured.
+// those configured, or of those that are there: a Fleet unregisters them with the
+// reader.
 type readerMetrics struct {
+	registerer prometheus.Registerer
+
 	connected prometheus.Gauge
 	ended     prometheus.Counter
 	messages  prometheus.Counter
@@ -23,6 +26,7 @@ func newReaderMetrics(reg prometheus.Registerer, target string) (*readerMetrics,
 	}
 	labels := prometheus.Labels{"target": target}
 	m := &readerMetrics{
+		registerer: reg,
 		connected: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "falcogate_falco_connected", ConstLabels: labels,
 			Help: "Whether the reader is subscribed to this Falco's gRPC output.",
@@ -36,7 +40,7 @@ func newReaderMetrics(reg prometheus.Registerer, target string) (*readerMetrics,
 			Help: "Messages received from this Falco's gRPC output.",
 		}),
 	}
-	for _, c := range []prometheus.Collector{m.connected, m.ended, m.messages} {
+	for _, c := range m.collectors() {
 		err := reg.Register(c)
 		var twice prometheus.AlreadyRegisteredError
 		if errors.As(err, &twice) {
@@ -47,4 +51,15 @@ func newReaderMetrics(reg prometheus.Registerer, target string) (*readerMetrics,
 		}
 	}
 	return m, nil
+}
+
+func (m *readerMetrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.connected, m.ended, m.messages}
+}
+
+// unregister makes room for another reader of the same target.
+func (m *readerMetrics) unregister() {
+	for _, c := range m.collectors() {
+		m.registerer.Unregister(c)
+	}
 }

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/falcosecurity/client-go/pkg/api/outputs"
@@ -53,14 +53,16 @@ type stream struct {
 	lane      *lane
 	connected bool
 	messages  int
-	draining  int // of these, those that came after the end was asked for
+	draining  int          // of these, those that came after the end was asked for
+	steps     atomic.Int64 // grows with each message when it comes and when it is handed on: odd in between
 }
 
 // run connects, subscribes and hands on all that comes, until the stream ends or
-// ctx does. Then it stops asking and takes what is in flight, for DrainTimeout at
-// most. The error says why the stream ended, and is never nil before ctx ended;
-// after, it is nil when nothing was left behind.
-func (s *stream) run(ctx context.Context) error {
+// ctx does. Then it stops asking and takes what is in flight: until nothing has
+// come for DrainTimeout, or DrainTimeout after held has ended as well. The error
+// says why the stream ended, and is never nil before ctx ended; after, it is nil
+// when nothing was left behind.
+func (s *stream) run(ctx, held context.Context) error {
 	r := s.reader
 	conn, err := grpc.NewClient(r.target.dial, r.options...)
 	if err != nil {
@@ -87,7 +89,7 @@ func (s *stream) run(ctx context.Context) error {
 	defer r.metrics.connected.Set(0)
 	var helpers sync.WaitGroup
 	helpers.Go(func() { s.ask(ctx, sub) })
-	helpers.Go(func() { drainClock(ctx, streamCtx, r.o.DrainTimeout, cancel) })
+	helpers.Go(func() { s.drainClock(ctx, held, streamCtx, cancel) })
 	err = s.receive(ctx, streamCtx, sub)
 	timedOut := errors.Is(context.Cause(streamCtx), errDrainTimeout)
 	cancel(nil)
@@ -109,7 +111,10 @@ func (s *stream) receive(ctx, streamCtx context.Context, sub grpc.ClientStream) 
 			s.draining++
 		}
 		s.reader.metrics.messages.Inc()
-		if err := s.lane.accept(streamCtx, &m); err != nil {
+		s.steps.Add(1)
+		err := s.lane.accept(streamCtx, &m)
+		s.steps.Add(1)
+		if err != nil {
 			return err
 		}
 	}
@@ -135,42 +140,6 @@ func (s *stream) ask(ctx context.Context, sub grpc.ClientStream) {
 			return
 		}
 	}
-}
-
-// drainClock cancels the stream when it has not ended in time after ctx has.
-func drainClock(ctx, streamCtx context.Context, timeout time.Duration, cancel context.CancelCauseFunc) {
-	select {
-	case <-ctx.Done():
-	case <-streamCtx.Done():
-		return
-	}
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		cancel(errDrainTimeout)
-	case <-streamCtx.Done():
-	}
-}
-
-var errDrainTimeout = errors.New("the stream did not end in time")
-
-// ending says what the end of the stream means.
-func (s *stream) ending(ctx context.Context, timedOut bool, err error) error {
-	switch {
-	case ctx.Err() == nil && errors.Is(err, io.EOF):
-		return errors.New("the stream ended, as when Falco stops or reloads")
-	case ctx.Err() == nil:
-		return err
-	case s.lane.unstored:
-		return fmt.Errorf("a message was received and not stored: %w", err)
-	case timedOut && s.draining > 0:
-		return fmt.Errorf("the time to stop was over while Falco was still sending: %d messages came in it, those in flight behind them are lost", s.draining)
-	case timedOut:
-		// Falco need not end a stream, and nothing came: nothing was in flight.
-		s.reader.logger.LogAttrs(ctx, slog.LevelDebug, "Falco did not end the stream in time")
-	}
-	return nil
 }
 
 // hello calls the version service, once per connection: it shows that Falco is

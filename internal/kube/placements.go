@@ -120,6 +120,7 @@ func newPlacementWatch(c *Client, o PlacementOptions) (*placementWatch, error) {
 
 // reflect keeps the store like the API until ctx ends.
 func (w *placementWatch) reflect(ctx context.Context) {
+	ctx = withLogger(ctx, w.logger)
 	pods := w.client.api.CoreV1().Pods(metav1.NamespaceAll)
 	lw := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {

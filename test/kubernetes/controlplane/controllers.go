@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"time"
 
 	"k8s.io/client-go/rest"
 )
@@ -13,7 +14,7 @@ const podNetwork = "10.244.0.0/16"
 
 // newControllerManager is kube-controller-manager with all its controllers, each
 // with the rights of its own service account.
-func (c *ControlPlane) newControllerManager(p programs, port int, further []string) (*server, error) {
+func (c *ControlPlane) newControllerManager(p programs, port int, nodeGrace time.Duration, further []string) (*server, error) {
 	s, err := c.newController(p, "kube-controller-manager", "system:kube-controller-manager", port)
 	if err != nil {
 		return nil, err
@@ -24,6 +25,8 @@ func (c *ControlPlane) newControllerManager(p programs, port int, further []stri
 		"--root-ca-file="+c.credentials.authorityFile,
 		"--allocate-node-cidrs",
 		"--cluster-cidr="+podNetwork,
+		"--node-monitor-grace-period="+nodeGrace.String(),
+		"--node-monitor-period="+(nodeGrace/10).String(),
 	)
 	s.args = append(s.args, further...)
 	return s, nil
@@ -74,7 +77,7 @@ func (c *ControlPlane) newController(p programs, name, user string, port int) (*
 }
 
 // newKWOK is the kubelet of all nodes with the label that JoinKWOKNode gives.
-func (c *ControlPlane) newKWOK(p programs, port int) (*server, error) {
+func (c *ControlPlane) newKWOK(p programs, port int, nodeGrace time.Duration) (*server, error) {
 	path, err := p.path("kwok")
 	if err != nil {
 		return nil, err
@@ -90,7 +93,8 @@ func (c *ControlPlane) newKWOK(p programs, port int) (*server, error) {
 			"--kubeconfig=" + c.kubeconfig,
 			"--config=" + stages,
 			"--manage-nodes-with-label-selector=" + kwokLabel + "=" + kwokLabelValue,
-			"--node-lease-duration-seconds=40",
+			// KWOK renews a Lease when a quarter of it has passed.
+			"--node-lease-duration-seconds=" + strconv.Itoa(max(1, int(nodeGrace.Seconds()*4/5))),
 			"--cidr=" + podNetwork,
 			"--server-address=" + address,
 		},

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -85,8 +86,12 @@ func (c *ControlPlane) plan(o Options, p programs, ports []int) ([]*server, erro
 		return nil, err
 	}
 	servers := []*server{etcd, c.apiServer}
+	nodeGrace := o.NodeGrace
+	if nodeGrace == 0 {
+		nodeGrace = 50 * time.Second
+	}
 	if o.Controllers {
-		manager, err := c.newControllerManager(p, ports[3], o.ControllerManagerArgs)
+		manager, err := c.newControllerManager(p, ports[3], nodeGrace, o.ControllerManagerArgs)
 		if err != nil {
 			return nil, err
 		}
@@ -97,7 +102,7 @@ func (c *ControlPlane) plan(o Options, p programs, ports []int) ([]*server, erro
 		servers = append(servers, manager, scheduler)
 	}
 	if o.KWOK {
-		kwok, err := c.newKWOK(p, ports[5])
+		kwok, err := c.newKWOK(p, ports[5], nodeGrace)
 		if err != nil {
 			return nil, err
 		}

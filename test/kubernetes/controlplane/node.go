@@ -3,6 +3,8 @@ package controlplane
 import (
 	"context"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,16 +20,18 @@ import (
 type Kubelet struct {
 	// Node is the node's name.
 	Node string
-	// Now is the clock by which it reports; it may be replaced before the first use.
-	// The API has whole seconds.
+	// Now is the clock by which it reports. The API has whole seconds.
 	Now func() time.Time
+	// PodIP is the address of a pod that begins to run. It may be replaced, like Now,
+	// before the first use.
+	PodIP func(*corev1.Pod) string
 
 	api *kubernetes.Clientset
 }
 
 // Kubelet acts for a node, which need not exist.
 func (c *ControlPlane) Kubelet(node string) *Kubelet {
-	return &Kubelet{Node: node, Now: time.Now, api: c.clientset}
+	return &Kubelet{Node: node, Now: time.Now, PodIP: randomPodIP, api: c.clientset}
 }
 
 // JoinNode makes a node that is ready, and returns its kubelet. The labels may be
@@ -36,14 +40,17 @@ func (c *ControlPlane) Kubelet(node string) *Kubelet {
 func (c *ControlPlane) JoinNode(ctx context.Context, name string, labels map[string]string) (*Kubelet, error) {
 	k := c.Kubelet(name)
 	all := map[string]string{corev1.LabelHostname: name, corev1.LabelOSStable: "linux"}
-	for key, value := range labels {
-		all[key] = value
-	}
+	maps.Copy(all, labels)
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: all}}
 	if _, err := k.api.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil {
 		return nil, fmt.Errorf("node %q: %w", name, err)
 	}
 	return k, k.SetReady(ctx, true)
+}
+
+// randomPodIP is some address of the pod network.
+func randomPodIP(*corev1.Pod) string {
+	return fmt.Sprintf("10.244.%d.%d", rand.N(256), 1+rand.N(254))
 }
 
 // SetReady reports the node's Ready condition. The taint that the API server gives

@@ -1,5 +1,7 @@
 package controlplane
 
+import "time"
+
 // Options say what a control plane consists of. The zero value is an API server
 // without controllers.
 type Options struct {
@@ -8,6 +10,10 @@ type Options struct {
 	// KWOK also starts KWOK, which is the kubelet of every node that JoinKWOKNode
 	// makes. Without Controllers, pods need a nodeName.
 	KWOK bool
+	// NodeGrace is for how long a node may be silent before controllers call it lost;
+	// zero means Kubernetes' own 50 seconds. The nodes of KWOK renew their Leases a
+	// few times within it, if the machine lets them: it should be 4 seconds or more.
+	NodeGrace time.Duration
 	// Dir takes the data, the credentials and the logs, and stays after Stop. Empty
 	// means a temporary folder that Stop removes.
 	Dir string

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
-	mathrand "math/rand/v2"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,7 +22,7 @@ func (k *Kubelet) Run(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, error)
 			status.StartTime = &now
 		}
 		if status.PodIP == "" {
-			status.PodIP = fmt.Sprintf("10.244.%d.%d", mathrand.N(256), 1+mathrand.N(254))
+			status.PodIP = k.PodIP(pod)
 			status.PodIPs = []corev1.PodIP{{IP: status.PodIP}}
 		}
 		status.InitContainerStatuses = nil
