@@ -148,7 +148,7 @@ func silentMessage(g *correlate.Gap, who, span string) string {
 }
 
 func pendingMessage(g *correlate.Gap, who string) string {
-	if g.CountersOnly {
+	if g.CountersOnly && g.Last.After(g.Start) {
 		return fmt.Sprintf("The account of %s is closed up to %s, before the window's end: alerts came with its last snapshots. Wait for the next one that is quiet.", who, clock(g.Start))
 	}
 	wait := "the next snapshots"

@@ -11,27 +11,27 @@ import (
 	"github.com/falcogate/falcogate/correlate"
 )
 
-// clock is a time of day of the tests.
-func clock(minute int) metav1.Time {
+// atMinute is a time of day of the tests.
+func atMinute(minute int) metav1.Time {
 	return metav1.NewTime(time.Date(2026, 11, 23, 6, minute, 0, 0, time.UTC))
 }
 
 func running(id string, since int) corev1.ContainerStatus {
-	return corev1.ContainerStatus{ContainerID: "containerd://" + id, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: clock(since)}}}
+	return corev1.ContainerStatus{ContainerID: "containerd://" + id, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: atMinute(since)}}}
 }
 
 func terminated(id string, from, to int) corev1.ContainerState {
-	return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ContainerID: "containerd://" + id, StartedAt: clock(from), FinishedAt: clock(to)}}
+	return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ContainerID: "containerd://" + id, StartedAt: atMinute(from), FinishedAt: atMinute(to)}}
 }
 
 // podOn is a pod on node-a that was scheduled at minute 2.
 func podOn(change func(*corev1.Pod)) *corev1.Pod {
 	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{UID: "1", Namespace: "shop", Name: "web", CreationTimestamp: clock(1), ResourceVersion: "7"},
+		ObjectMeta: metav1.ObjectMeta{UID: "1", Namespace: "shop", Name: "web", CreationTimestamp: atMinute(1), ResourceVersion: "7"},
 		Spec:       corev1.PodSpec{NodeName: "node-a"},
 		Status: corev1.PodStatus{
 			Phase:      corev1.PodRunning,
-			Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: clock(2)}},
+			Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: atMinute(2)}},
 		},
 	}
 	change(pod)
@@ -40,8 +40,8 @@ func podOn(change func(*corev1.Pod)) *corev1.Pod {
 
 func TestPlacementOf(t *testing.T) {
 	seconds := func(n int64) *int64 { return &n }
-	at := func(minute int) time.Time { return clock(minute).UTC() }
-	start := func(minute int) *metav1.Time { c := clock(minute); return &c }
+	at := func(minute int) time.Time { return atMinute(minute).UTC() }
+	start := func(minute int) *metav1.Time { c := atMinute(minute); return &c }
 	for _, tt := range []struct {
 		name   string
 		change func(*corev1.Pod)
@@ -128,7 +128,7 @@ func TestContainersAreRemembered(t *testing.T) {
 		p = placementOf(podOn(func(pod *corev1.Pod) {
 			pod.Status.ContainerStatuses = []corev1.ContainerStatus{running(string(rune('A'+n)), n)}
 		}), p)
-		require.Equal(t, clock(0).UTC(), p.Started)
+		require.Equal(t, atMinute(0).UTC(), p.Started)
 		require.Len(t, p.Containers, min(n+1, keptContainers))
 	}
 	require.Equal(t, string(rune('A'+2*keptContainers-1)), p.Containers[keptContainers-1])

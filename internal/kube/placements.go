@@ -207,14 +207,13 @@ func (w *placementWatch) session(ctx context.Context) error {
 		}
 		w.meters.marked.SetToCurrentTime()
 		rest := time.NewTimer(w.pause)
-		if err := w.await(ctx, never, &lists, rest.C); err != nil {
-			rest.Stop()
-			return err
-		}
 		if version, err = w.version(ctx); err != nil {
 			return err
 		}
 		if err := w.await(ctx, version, &lists, nil); err != nil {
+			return err
+		}
+		if err := w.await(ctx, never, &lists, rest.C); err != nil {
 			return err
 		}
 		if time.Since(listed) < w.relist {

@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -28,6 +31,7 @@ func serve(t *testing.T, args ...string) *daemon {
 	cmd := exec.Command(program, append([]string{
 		"serve", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0", "--ingest-listen", "127.0.0.1:0", "--log-format", "json",
 	}, args...)...)
+	cmd.Env = environ()
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -47,9 +51,9 @@ func serve(t *testing.T, args ...string) *daemon {
 		}
 	}()
 	t.Cleanup(func() {
-		require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 		<-ended
-		require.NoError(t, cmd.Wait())
+		assert.NoError(t, cmd.Wait())
 		if t.Failed() {
 			t.Log(strings.Join(d.log, "\n"))
 		}
@@ -62,11 +66,18 @@ func serve(t *testing.T, args ...string) *daemon {
 	return d
 }
 
+// environ is this process's environment without what falcogate would take for its own
+// configuration.
+func environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "FALCOGATE_") })
+}
+
 // ask runs a command of falcogate against the daemon, and returns its exit code and
 // all that it wrote.
 func (d *daemon) ask(t *testing.T, args ...string) (code int, output string) {
 	t.Helper()
 	cmd := exec.Command(program, append(args, "--server", "http://"+d.api)...)
+	cmd.Env = environ()
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
