@@ -12,6 +12,7 @@ import (
 	"github.com/falcogate/falcogate/consumer"
 	"github.com/falcogate/falcogate/correlate"
 	"github.com/falcogate/falcogate/internal/kube"
+	"github.com/falcogate/falcogate/test/kubernetes/controlplane"
 )
 
 // eventLog is the event log in memory, with a state that has read it. What a watch
@@ -123,7 +124,13 @@ func (l *eventLog) alerts(t *testing.T, namespace, pod string) uint64 {
 // that has listed all.
 func (l *eventLog) watch(t *testing.T, o kube.PlacementOptions) (stop func()) {
 	t.Helper()
-	client, err := kube.Connect(kube.Options{Kubeconfig: cluster.Kubeconfig()})
+	return l.watchOf(t, cluster, o)
+}
+
+// watchOf is watch of another cluster.
+func (l *eventLog) watchOf(t *testing.T, c *controlplane.ControlPlane, o kube.PlacementOptions) (stop func()) {
+	t.Helper()
+	client, err := kube.Connect(kube.Options{Kubeconfig: c.Kubeconfig()})
 	require.NoError(t, err)
 	sink, err := consumer.NewPlacementLog(consumer.PlacementLogOptions{Log: l, Watcher: t.Name()})
 	require.NoError(t, err)
