@@ -160,7 +160,8 @@ func (l *Log) ask(ctx context.Context, f func(*session) error) error {
 			return err
 		}
 		err = f(s)
-		if err == nil || errors.Is(err, jetstream.ErrMsgNotFound) {
+		var final *doneError
+		if err == nil || errors.Is(err, jetstream.ErrMsgNotFound) || errors.As(err, &final) {
 			return err
 		}
 		if ctx.Err() != nil {

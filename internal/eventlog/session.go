@@ -29,6 +29,8 @@ type session struct {
 	nc       *nats.Conn
 	log      jetstream.Stream
 	verdicts jetstream.Stream
+	gates    jetstream.Stream
+	js       jetstream.JetStream
 	acks     *acks
 	batches  *batches       // nil unless records go through atomic batches
 	done     chan struct{}  // closed when the connection has ended
@@ -112,6 +114,10 @@ func (l *Log) setUp(ctx context.Context, s *session) error {
 	if s.verdicts, err = ensureStream(ctx, js, verdictConfig(&l.opts), &l.opts); err != nil {
 		return err
 	}
+	if s.gates, err = ensureStream(ctx, js, gateConfig(&l.opts), &l.opts); err != nil {
+		return err
+	}
+	s.js = js
 	s.acks, err = newAcks(s.nc)
 	if l.server == nil || err != nil {
 		return err

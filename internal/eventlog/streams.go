@@ -16,6 +16,7 @@ import (
 const (
 	LogStream     = "FALCOGATE_LOG"
 	VerdictStream = "FALCOGATE_VERDICTS"
+	GateStream    = "FALCOGATE_GATES"
 )
 
 const (
@@ -68,6 +69,23 @@ func verdictConfig(o *Options) jetstream.StreamConfig {
 		Duplicates:  dedupeWindow,
 		Replicas:    o.Replicas,
 		AllowDirect: true,
+	}
+}
+
+// gateConfig is the stream of gates: the latest word on each, and no more.
+func gateConfig(o *Options) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              GateStream,
+		Description:       "falcogate: gates",
+		Subjects:          []string{gatePrefix + ">"},
+		Storage:           jetstream.FileStorage,
+		Retention:         jetstream.LimitsPolicy,
+		Discard:           jetstream.DiscardOld,
+		MaxMsgsPerSubject: 1,
+		MaxAge:            max(verdictAge, maxAge(o.Retention)),
+		Duplicates:        dedupeWindow,
+		Replicas:          o.Replicas,
+		AllowDirect:       true,
 	}
 }
 
@@ -149,8 +167,8 @@ func misfit(have, want *jetstream.StreamConfig) string {
 		return fmt.Sprintf("max_msgs %d, want no limit", have.MaxMsgs)
 	case have.MaxMsgSize > 0:
 		return fmt.Sprintf("max_msg_size %d, want no limit", have.MaxMsgSize)
-	case have.MaxMsgsPerSubject > 0:
-		return fmt.Sprintf("max_msgs_per_subject %d, want no limit", have.MaxMsgsPerSubject)
+	case max(have.MaxMsgsPerSubject, 0) != max(want.MaxMsgsPerSubject, 0):
+		return fmt.Sprintf("max_msgs_per_subject %d, want %d", have.MaxMsgsPerSubject, want.MaxMsgsPerSubject)
 	case have.NoAck:
 		return "no_ack set, want acknowledgements"
 	case have.PersistMode == jetstream.AsyncPersistMode:

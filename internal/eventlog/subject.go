@@ -13,6 +13,7 @@ import (
 const (
 	logPrefix     = "falcogate.log."
 	verdictPrefix = "falcogate.verdict."
+	gatePrefix    = "falcogate.gate."
 )
 
 const (

@@ -41,6 +41,8 @@ var suite = map[string]func(t *testing.T, fresh eventlog.Options){
 	"find one of many":           testFindOneOfMany,
 	"find one published twice":   testFindTwice,
 	"find an evicted verdict":    testFindEvicted,
+	"gates":                      testGates,
+	"watch of gates":             testWatchGates,
 	"close":                      testClose,
 	"an error of the tail's own": testTailError,
 }

@@ -1,0 +1,136 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// ErrGateChanged is what PutGate returns when the gate is not as the caller knows
+// it: another has changed it since, or made it.
+var ErrGateChanged = errors.New("the gate was changed by another")
+
+// PutGate stores what a gate is now, unless another has changed it since: revision is
+// what the caller knows it by, from PutGate, Gate or WatchGates, and zero for one that
+// must not be there yet. It returns the new revision. An outage is waited out until ctx
+// ends, and a try of which nobody knows what came of it is made again as the same. The
+// error is ErrGateChanged, ctx's, ErrClosed, or wraps ErrTooLarge or ErrRefused.
+// It may be called concurrently.
+func (l *Log) PutGate(ctx context.Context, id string, data []byte, revision uint64) (uint64, error) {
+	m := nats.NewMsg(gatePrefix + EncodeName(id))
+	m.Data = data
+	// The server compares ids before revisions, so a second try is known as one.
+	m.Header.Set(jetstream.MsgIDHeader, l.tries.Next())
+	var stored uint64
+	err := l.ask(ctx, func(s *session) error {
+		ack, err := s.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(revision), jetstream.WithExpectStream(GateStream), jetstream.WithRetryAttempts(0))
+		var api *jetstream.APIError
+		switch {
+		case err == nil:
+			stored = ack.Sequence
+			return nil
+		case errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
+			return done(ErrGateChanged)
+		}
+		if final := permanent(&entry{subject: m.Subject, data: data}, err); final != nil {
+			return done(final)
+		}
+		return err
+	})
+	return stored, undone(err)
+}
+
+// Gate returns what a gate is now, and its revision; zero when there is none. An
+// outage is waited out until ctx ends.
+func (l *Log) Gate(ctx context.Context, id string) (data []byte, revision uint64, err error) {
+	err = l.ask(ctx, func(s *session) error {
+		// From the leader: a replica may be behind what was just put.
+		m, err := s.gates.GetLastMsgForSubject(ctx, gatePrefix+EncodeName(id))
+		if err != nil {
+			return err
+		}
+		data, revision = m.Data, m.Sequence
+		return nil
+	})
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, 0, nil
+	}
+	return data, revision, err
+}
+
+// RemoveGate forgets a gate, whatever it is.
+func (l *Log) RemoveGate(ctx context.Context, id string) error {
+	return l.ask(ctx, func(s *session) error {
+		return s.gates.Purge(ctx, jetstream.WithPurgeSubject(gatePrefix+EncodeName(id)))
+	})
+}
+
+// GateChange is what a gate is from a revision on.
+type GateChange struct {
+	ID       string
+	Data     []byte
+	Revision uint64
+}
+
+// WatchGates calls fn with all gates and then with each change, in the order of their
+// revisions, until ctx ends or fn returns an error, which it returns. Whole is true once
+// fn has had all that there was when the watch began; then fn is also called without
+// changes. After an outage, which it waits out, it begins anew: fn gets gates that it
+// had before. A gate whose id is too long for a subject is left out.
+func (l *Log) WatchGates(ctx context.Context, fn func(changes []GateChange, whole bool) error) error {
+	err := l.ask(ctx, func(s *session) error { return l.watchGates(ctx, s, fn) })
+	return undone(err)
+}
+
+func (l *Log) watchGates(ctx context.Context, s *session, fn func([]GateChange, bool) error) error {
+	f, err := newFeed(ctx, s, extract{stream: s.gates, name: "gates", from: 1})
+	if err != nil {
+		return err
+	}
+	defer f.stop(ctx)
+	whole := f.held == 0
+	if err := fn(nil, whole); err != nil {
+		return done(err)
+	}
+	for {
+		items, err := f.take(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return done(nil)
+			}
+			return err
+		}
+		changes := make([]GateChange, 0, len(items))
+		for i := range items {
+			it := &items[i]
+			id, known, err := DecodeName(it.subject[len(gatePrefix):])
+			if err == nil && known {
+				changes = append(changes, GateChange{ID: id, Data: it.data, Revision: it.position})
+			}
+		}
+		whole = whole || f.sequence >= f.held || f.idle
+		if err := fn(changes, whole); err != nil {
+			return done(err)
+		}
+	}
+}
+
+// doneError ends the tries of ask with an error, or without one.
+type doneError struct{ err error }
+
+func (e *doneError) Error() string { return fmt.Sprintf("ended: %v", e.err) }
+
+// done has ask try no more.
+func done(err error) error { return &doneError{err} }
+
+// undone is the error that done was given.
+func undone(err error) error {
+	var d *doneError
+	if errors.As(err, &d) {
+		return d.err
+	}
+	return err
+}
