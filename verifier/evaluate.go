@@ -54,7 +54,7 @@ func (s *Service) atEnd(ctx context.Context, ask *asked) (*Verdict, []correlate.
 	behind := s.reachEnd(ctx, max(s.catchUp, ask.Wait))
 	for {
 		// What the index lacks now was waited for already.
-		v, entries, w, err := s.look(ask, behind, behind == nil && waiting.Err() == nil)
+		v, entries, w, woken, err := s.look(ask, behind, behind == nil && waiting.Err() == nil)
 		if err != nil {
 			return nil, nil, fmt.Errorf("asking the index: %w", err)
 		}
@@ -64,7 +64,7 @@ func (s *Service) atEnd(ctx context.Context, ask *asked) (*Verdict, []correlate.
 		s.meters.waiting.Inc()
 		// Not a select: with one channel the stack of whoever waits stays at 4 kB.
 		stop := context.AfterFunc(waiting, func() { s.tail.leave(w) })
-		<-w.woken
+		<-woken
 		stop()
 		s.meters.waiting.Dec()
 	}
@@ -72,13 +72,14 @@ func (s *Service) atEnd(ctx context.Context, ask *asked) (*Verdict, []correlate.
 
 // look answers from the state as it is. When the answer is pending and hold is
 // set, it takes a place among those who wait before the state can change.
-func (s *Service) look(ask *asked, behind error, hold bool) (v *Verdict, entries []correlate.Entry, w *waiter, err error) {
+func (s *Service) look(ask *asked, behind error, hold bool) (v *Verdict, entries []correlate.Entry, w *waiter, woken chan struct{}, err error) {
 	s.tail.View(func(state *correlate.State, asOf uint64) {
 		ask.place(state)
 		v, entries, err = judge(state, asOf, *ask, behind)
 		if err == nil && v.Pending && hold {
-			w = s.tail.enter(ask)
+			woken = make(chan struct{})
+			w = s.tail.enter(ask, true, func() { close(woken) })
 		}
 	})
-	return v, entries, w, err
+	return v, entries, w, woken, err
 }

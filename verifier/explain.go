@@ -87,6 +87,9 @@ func (s *Service) Explain(ctx context.Context, id string, may func(ctx context.C
 		return nil, err
 	}
 	again.EvaluatedAt = e.Verdict.EvaluatedAt
+	if again.Gate = e.Verdict.Gate; again.Gate != nil {
+		again.ID = verdictID(again)
+	}
 	return e, e.compare(published, again)
 }
 

@@ -50,11 +50,22 @@ type Verdict struct {
 	// from a container shows up as one; the policy says what they do.
 	HostAlerts uint64 `json:"host_alerts"`
 
+	// Gate is the gate that the verdict decides; left out when none does.
+	Gate *GateRef `json:"gate,omitzero"`
+
 	// AsOf is the position of the event log up to which alerts were counted.
 	AsOf        uint64    `json:"as_of"`
 	EvaluatedAt time.Time `json:"evaluated_at"`
 	// Withheld names what Withhold has left out. A published verdict has it all.
 	Withheld []string `json:"withheld,omitzero"`
+}
+
+// GateRef is what a verdict repeats of its gate.
+type GateRef struct {
+	ID       string            `json:"id"`
+	OpenedAt time.Time         `json:"opened_at"`
+	Labels   map[string]string `json:"labels,omitzero"`
+	Digest   string            `json:"digest,omitzero"`
 }
 
 // Window is the span [Start, End) of event time that a verdict or a list is

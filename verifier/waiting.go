@@ -18,17 +18,19 @@ type waiting struct {
 	mu          sync.Mutex
 	all         map[*waiter]struct{}
 	byNamespace map[string]map[*waiter]struct{}
-	byProof     map[proofKey]*proofHeap
+	byProof     map[proofKey]*proofGroup
 	released    bool // nobody waits any more
 }
 
 // waiter is one question that waits. It is woken at most once.
 type waiter struct {
-	ask   *asked
-	end   time.Time // of the window, with the settling margin
-	woken chan struct{}
-	key   proofKey
-	index int // in the heap
+	namespace, sensor string
+	severity          correlate.Priority
+	window            correlate.Window
+	end               time.Time // of the window, with the settling margin
+	wake              func()    // called with the lists locked: it must not block
+	key               proofKey
+	index             int // in the heap; -1 when it does not wait for proof
 }
 
 // proofKey says what a question waits for: the proof of a list of sensors or of
@@ -51,11 +53,13 @@ func proofKeyOf(ask *asked) proofKey {
 }
 
 // enter takes a place for a question, or returns nil when nobody may wait any
-// more. The caller has locked the tail's state for reading, so that nothing is
-// missed.
-func (t *Tail) enter(ask *asked) *waiter {
-	w := &waiter{ask: ask, end: ask.Window.End.Add(ask.policy.Settling), woken: make(chan struct{})}
-	w.key = proofKeyOf(ask)
+// more. Proof says that it waits for that too, and not for alerts alone. The caller
+// has locked the tail's state for reading, so that nothing is missed.
+func (t *Tail) enter(ask *asked, proof bool, wake func()) *waiter {
+	w := &waiter{
+		namespace: ask.Namespace, sensor: ask.Sensor, severity: ask.Severity, window: ask.Window,
+		end: ask.Window.End.Add(ask.policy.Settling), wake: wake, key: proofKeyOf(ask), index: -1,
+	}
 	q := &t.waiting
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -63,17 +67,20 @@ func (t *Tail) enter(ask *asked) *waiter {
 		return nil
 	}
 	if q.all == nil {
-		q.all, q.byNamespace, q.byProof = map[*waiter]struct{}{}, map[string]map[*waiter]struct{}{}, map[proofKey]*proofHeap{}
+		q.all, q.byNamespace, q.byProof = map[*waiter]struct{}{}, map[string]map[*waiter]struct{}{}, map[proofKey]*proofGroup{}
 	}
 	q.all[w] = struct{}{}
-	if q.byNamespace[ask.Namespace] == nil {
-		q.byNamespace[ask.Namespace] = map[*waiter]struct{}{}
+	if q.byNamespace[w.namespace] == nil {
+		q.byNamespace[w.namespace] = map[*waiter]struct{}{}
 	}
-	q.byNamespace[ask.Namespace][w] = struct{}{}
+	q.byNamespace[w.namespace][w] = struct{}{}
+	if !proof {
+		return w
+	}
 	if q.byProof[w.key] == nil {
-		q.byProof[w.key] = &proofHeap{}
+		q.byProof[w.key] = &proofGroup{need: ask.need}
 	}
-	heap.Push(q.byProof[w.key], w)
+	heap.Push(&q.byProof[w.key].heap, w)
 	return w
 }
 
@@ -84,27 +91,47 @@ func (t *Tail) Waiting() int {
 	return len(t.waiting.all)
 }
 
-// leave wakes a question whose time is up, unless it was woken already.
-func (t *Tail) leave(w *waiter) {
+// leave wakes a question whose time is up, unless it was woken already. It reports
+// whether it did.
+func (t *Tail) leave(w *waiter) bool {
 	t.waiting.mu.Lock()
 	defer t.waiting.mu.Unlock()
-	if _, ok := t.waiting.all[w]; ok {
+	_, ok := t.waiting.all[w]
+	if ok {
 		t.waiting.wake(w)
+	}
+	return ok
+}
+
+// forget takes w out of all lists, unless it was woken already, and does not wake it.
+func (q *waiting) forget(w *waiter) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if _, ok := q.all[w]; ok {
+		q.remove(w)
 	}
 }
 
 // wake takes w out of all lists, and has its question looked at again.
 func (q *waiting) wake(w *waiter) {
+	q.remove(w)
+	w.wake()
+}
+
+// remove takes w out of all lists. The caller has locked them.
+func (q *waiting) remove(w *waiter) {
 	delete(q.all, w)
-	delete(q.byNamespace[w.ask.Namespace], w)
-	if len(q.byNamespace[w.ask.Namespace]) == 0 {
-		delete(q.byNamespace, w.ask.Namespace)
+	delete(q.byNamespace[w.namespace], w)
+	if len(q.byNamespace[w.namespace]) == 0 {
+		delete(q.byNamespace, w.namespace)
 	}
-	heap.Remove(q.byProof[w.key], w.index)
-	if q.byProof[w.key].Len() == 0 {
-		delete(q.byProof, w.key)
+	if w.index >= 0 {
+		group := q.byProof[w.key]
+		heap.Remove(&group.heap, w.index)
+		if group.heap.Len() == 0 {
+			delete(q.byProof, w.key)
+		}
 	}
-	close(w.woken)
 }
 
 // release wakes all, and lets nobody wait from now on.
@@ -136,9 +163,11 @@ func (q *waiting) stir(state *correlate.State, batch []*correlate.Record) {
 			}
 		}
 	}
-	for w := range q.all {
-		if changes.Overflow || flawedFor(w, changes.Flawed) {
-			q.wake(w)
+	if changes.Overflow || len(changes.Flawed) > 0 {
+		for w := range q.all {
+			if changes.Overflow || flawedFor(w, changes.Flawed) {
+				q.wake(w)
+			}
 		}
 	}
 	if changes.Progress {
@@ -154,7 +183,7 @@ func (q *waiting) alert(a *correlate.Alert) {
 		concerned = q.all // it may be anybody's, or the host's
 	}
 	for w := range concerned {
-		if a.Priority.AtLeast(w.ask.Severity) && w.ask.Window.Contains(a.Time) {
+		if a.Priority.AtLeast(w.severity) && w.window.Contains(a.Time) {
 			q.wake(w)
 		}
 	}
@@ -163,7 +192,7 @@ func (q *waiting) alert(a *correlate.Alert) {
 // flawedFor reports whether one of the spans touches the waiter's window.
 func flawedFor(w *waiter, spans []correlate.FlawedSpan) bool {
 	for _, f := range spans {
-		if f.Start.Before(w.end) && !f.End.Before(w.ask.Window.Start) && (w.ask.Sensor == "" || w.ask.Sensor == f.Sensor) {
+		if f.Start.Before(w.end) && !f.End.Before(w.window.Start) && (w.sensor == "" || w.sensor == f.Sensor) {
 			return true
 		}
 	}
@@ -172,21 +201,27 @@ func flawedFor(w *waiter, spans []correlate.FlawedSpan) bool {
 
 // proven wakes those whose windows the proof has reached behind.
 func (q *waiting) proven(state *correlate.State) {
-	for key, list := range q.byProof {
-		reached := proofReached(state, key, (*list)[0].ask)
-		for list.Len() > 0 && !(*list)[0].end.After(reached) {
-			q.wake((*list)[0])
+	for key, group := range q.byProof {
+		reached := group.reached(state, key)
+		for group.heap.Len() > 0 && !group.heap[0].end.After(reached) {
+			q.wake(group.heap[0])
 		}
 	}
 }
 
-// proofReached is up to when what a question waits for is there.
-func proofReached(state *correlate.State, key proofKey, ask *asked) time.Time {
+// proofGroup are the questions that wait for the same.
+type proofGroup struct {
+	need []string
+	heap proofHeap
+}
+
+// reached is up to when what they wait for is there.
+func (g *proofGroup) reached(state *correlate.State, key proofKey) time.Time {
 	known := state.Known().Add(-key.skew)
-	if key.placed && len(ask.need) == 0 {
+	if key.placed && len(g.need) == 0 {
 		return known
 	}
-	accounted, heard := state.Sensors().Proven(ask.need)
+	accounted, heard := state.Sensors().Proven(g.need)
 	reached := accounted
 	if key.heard {
 		reached = heard

@@ -1,0 +1,191 @@
+package verifier
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/nats-io/nuid"
+)
+
+// Open opens a gate, and reports whether it was not open before: the same gate opened
+// again is the same one. An id is made for a spec without one. The error is a
+// *FieldError, ErrGateDiffers, ErrTooManyGates, ErrGatesNotReady, or the store's.
+func (g *Gates) Open(ctx context.Context, spec GateSpec) (gate *Gate, opened bool, err error) {
+	if spec.ID == "" {
+		spec.ID = nuid.Next()
+	}
+	asked := spec
+	now := g.now()
+	if err := spec.complete(now); err != nil {
+		return nil, false, err
+	}
+	g.mu.Lock()
+	ready, full := g.whole, g.open >= g.maxOpen
+	g.mu.Unlock()
+	if !ready {
+		return nil, false, ErrGatesNotReady
+	}
+	if there, err := g.Get(ctx, spec.ID); !errors.Is(err, ErrNoGate) {
+		return there, false, cmp.Or(err, differs(there, asked))
+	}
+	if full {
+		return nil, false, fmt.Errorf("%w: %d", ErrTooManyGates, g.maxOpen)
+	}
+	gate = &Gate{GateSpec: spec, State: GateOpen, OpenedAt: now}
+	revision, err := g.put(ctx, gate, 0)
+	if errors.Is(err, ErrGateChanged) {
+		there, err := g.Get(ctx, spec.ID)
+		if err != nil {
+			return nil, false, err
+		}
+		return there, false, differs(there, asked)
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("storing gate %s: %w", spec.ID, err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.take(gate, revision, true)
+	return gate, true, nil
+}
+
+// differs is ErrGateDiffers when a gate does not ask what a spec does: what the spec
+// leaves out may be anything that was filled in.
+func differs(there *Gate, asked GateSpec) error {
+	again := asked
+	if err := again.complete(there.OpenedAt); err != nil || !reflect.DeepEqual(again, there.GateSpec) {
+		return fmt.Errorf("%w: gate %s was opened at %s", ErrGateDiffers, there.ID, stamp(there.OpenedAt))
+	}
+	return nil
+}
+
+// Get returns a gate as it is stored now. The error is ErrNoGate, or the store's.
+func (g *Gates) Get(ctx context.Context, id string) (*Gate, error) {
+	gate, _, err := g.get(ctx, id)
+	return gate, err
+}
+
+func (g *Gates) get(ctx context.Context, id string) (*Gate, uint64, error) {
+	if !gateID.MatchString(id) {
+		return nil, 0, ErrNoGate
+	}
+	data, revision, err := g.store.Get(ctx, id)
+	switch {
+	case err != nil:
+		return nil, 0, fmt.Errorf("reading gate %s: %w", id, err)
+	case revision == 0:
+		return nil, 0, ErrNoGate
+	}
+	gate := &Gate{}
+	if err := json.Unmarshal(data, gate, JSONOptions); err != nil {
+		return nil, 0, fmt.Errorf("gate %s can't be read: %w", id, err)
+	}
+	return gate, revision, nil
+}
+
+// GateFilter selects gates of a list. Every set field narrows it.
+type GateFilter struct {
+	Namespace string
+	State     GateState
+	Labels    map[string]string
+}
+
+// List returns the gates that a filter selects, those that were opened last first; of
+// those that are over without what their verdicts rest on.
+func (g *Gates) List(f GateFilter) ([]*Gate, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.whole {
+		return nil, ErrGatesNotReady
+	}
+	list := []*Gate{}
+	for _, e := range g.known {
+		if f.selects(e.gate) {
+			list = append(list, e.gate)
+		}
+	}
+	slices.SortFunc(list, func(a, b *Gate) int { return cmp.Or(b.OpenedAt.Compare(a.OpenedAt), cmp.Compare(a.ID, b.ID)) })
+	return list, nil
+}
+
+func (f *GateFilter) selects(gate *Gate) bool {
+	if f.Namespace != "" && gate.Namespace != f.Namespace || f.State != "" && gate.State != f.State {
+		return false
+	}
+	for name, value := range f.Labels {
+		if gate.Labels[name] != value {
+			return false
+		}
+	}
+	return true
+}
+
+// Close ends the window of a gate that is open, now or, when end is given, then: at its
+// start at the earliest and now at the latest. The deadline comes no later than
+// DefaultPatience behind it. A gate that is closed already stays as it is. The error is
+// ErrNoGate, ErrGateFinal, a *FieldError, or the store's.
+func (g *Gates) Close(ctx context.Context, id string, end time.Time) (*Gate, error) {
+	return g.change(ctx, id, func(gate *Gate, now time.Time) error {
+		if gate.State == GateClosed {
+			return nil
+		}
+		at := now
+		if !end.IsZero() {
+			at = end.UTC().Round(0)
+		}
+		switch {
+		case at.After(now):
+			return &FieldError{"end", fmt.Sprintf("%s is in the future: it is %s here", stamp(at), stamp(now))}
+		case !gate.Start.Before(at):
+			return &FieldError{"end", fmt.Sprintf("%s is not after the gate's start, %s", stamp(at), stamp(gate.Start))}
+		case !gate.End.IsZero() && at.After(gate.End):
+			at = gate.End
+		}
+		gate.State, gate.ClosedAt = GateClosed, at
+		if patience := now.Add(DefaultPatience); gate.Deadline.After(patience) {
+			gate.Deadline = patience
+		}
+		return nil
+	})
+}
+
+// Cancel ends a gate without a verdict. The error is as Close's.
+func (g *Gates) Cancel(ctx context.Context, id string) (*Gate, error) {
+	return g.change(ctx, id, func(gate *Gate, _ time.Time) error {
+		gate.State = GateCancelled
+		return nil
+	})
+}
+
+// change changes a gate that is not over.
+func (g *Gates) change(ctx context.Context, id string, change func(*Gate, time.Time) error) (*Gate, error) {
+	for {
+		gate, revision, err := g.get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if gate.State.final() {
+			return gate, fmt.Errorf("%w: gate %s is %s", ErrGateFinal, id, gate.State)
+		}
+		if err := change(gate, g.now()); err != nil {
+			return nil, err
+		}
+		next, err := g.put(ctx, gate, revision)
+		if errors.Is(err, ErrGateChanged) {
+			continue // it may have been decided
+		}
+		if err != nil {
+			return nil, fmt.Errorf("storing gate %s: %w", id, err)
+		}
+		g.mu.Lock()
+		g.take(gate, next, true)
+		g.mu.Unlock()
+		return gate, nil
+	}
+}

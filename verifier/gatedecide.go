@@ -1,0 +1,189 @@
+package verifier
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/falcogate/falcogate/correlate"
+)
+
+// storeTimeout bounds each try to store a verdict; the next one begins from what is
+// known then.
+const storeTimeout = 30 * time.Second
+
+// consider looks at a gate: it decides it, publishes what was decided, or has it wait.
+func (g *Gates) consider(ctx context.Context, e *gateEntry, work gateWork) {
+	g.mu.Lock()
+	gate := e.gate
+	current := e.revision == work.revision && e.waiter == nil
+	g.mu.Unlock()
+	switch {
+	case !current:
+	case gate.State == GateDecided:
+		g.publish(ctx, e, gate, work.revision)
+	default:
+		v, err := g.answer(ctx, e, gate, work.revision)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			g.again(ctx, e, work, "looking for an answer", err)
+		case v != nil:
+			g.decide(ctx, e, gate, work, v)
+		}
+	}
+}
+
+// answer returns the gate's verdict. It is nil while there is none; then the gate waits
+// for what may give one.
+func (g *Gates) answer(ctx context.Context, e *gateEntry, gate *Gate, revision uint64) (*Verdict, error) {
+	s := g.service
+	ask, err := gate.asked(gate.ClosedAt, s.policy, s.sensors, s.places)
+	if err != nil {
+		return nil, err // it was checked when it was opened, by whoever did that
+	}
+	due := !g.now().Before(gate.Deadline)
+	var behind error
+	if due {
+		// What the index lacks now may be an alert.
+		behind = s.reachEnd(ctx, s.catchUp)
+	}
+	v, entries, err := g.look(e, revision, &ask, behind, !due)
+	if err != nil || v == nil {
+		return nil, err
+	}
+	if v.Verdict == Pass && !due {
+		// An alert may be in the log that is not in the index yet.
+		if behind := s.reachEnd(ctx, s.catchUp); behind != nil {
+			return nil, behind
+		}
+		if v, entries, err = g.look(e, revision, &ask, nil, true); err != nil || v == nil {
+			return nil, err
+		}
+	}
+	v.Alerts = s.hydrate(ctx, entries)
+	v.EvaluatedAt = g.now()
+	return v, nil
+}
+
+// look judges a gate by the state as it is. One without an answer takes its place among
+// those who wait before the state can change, and gets no verdict.
+func (g *Gates) look(e *gateEntry, revision uint64, ask *asked, behind error, hold bool) (v *Verdict, entries []correlate.Entry, err error) {
+	g.service.tail.View(func(state *correlate.State, asOf uint64) {
+		ask.place(state)
+		v, entries, err = judge(state, asOf, *ask, behind)
+		if err != nil || !hold || v.Verdict != Inconclusive {
+			return
+		}
+		pending := v.Pending
+		v = nil
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if e.revision != revision || e.waiter != nil {
+			return
+		}
+		// A gate that can't pass any more still waits for an alert.
+		e.waiter = g.service.tail.enter(ask, pending, func() { g.woken(e, revision) })
+		if e.due < 0 && g.timers.add(e) {
+			signal(g.alarm)
+		}
+	})
+	return v, entries, err
+}
+
+// decide stores a gate's verdict, and publishes it when no other was faster.
+func (g *Gates) decide(ctx context.Context, e *gateEntry, gate *Gate, work gateWork, v *Verdict) {
+	decided := *gate
+	decided.State, decided.Verdict = GateDecided, v
+	v.Gate = &GateRef{ID: gate.ID, OpenedAt: gate.OpenedAt, Labels: gate.Labels, Digest: gate.Digest}
+	v.ID = verdictID(v)
+	revision, err := g.put(ctx, &decided, work.revision)
+	switch {
+	case errors.Is(err, ErrGateChanged):
+		return // the watch brings what the other found
+	case err != nil:
+		g.again(ctx, e, work, "storing the verdict", err)
+		return
+	}
+	g.meters.decided.WithLabelValues(v.Verdict.String()).Inc()
+	g.mu.Lock()
+	g.take(&decided, revision, true)
+	g.mu.Unlock()
+}
+
+// publish publishes the verdict of a gate that was decided, and notes that it did.
+func (g *Gates) publish(ctx context.Context, e *gateEntry, gate *Gate, revision uint64) {
+	v := gate.Verdict
+	work := gateWork{gate.ID, revision}
+	if err := g.event(ctx, v); err != nil {
+		g.again(ctx, e, work, "publishing the verdict", err)
+		return
+	}
+	published := *gate
+	published.Published = true
+	next, err := g.put(ctx, &published, revision)
+	switch {
+	case errors.Is(err, ErrGateChanged): // another has published it too; its id is the same
+	case err != nil:
+		g.again(ctx, e, work, "noting that the verdict was published", err)
+	default:
+		g.mu.Lock()
+		g.take(&published, next, true)
+		g.mu.Unlock()
+	}
+}
+
+// rememberedIDs is for how long the log surely knows that it has a verdict's event.
+const rememberedIDs = time.Minute
+
+// event stores the verdict's event, once.
+func (g *Gates) event(ctx context.Context, v *Verdict) error {
+	s := g.service
+	if g.now().Sub(v.EvaluatedAt) > rememberedIDs {
+		// Whoever decided it may have got as far as this before it crashed.
+		if _, there, err := s.log.FindVerdict(ctx, v.ID); err != nil || there {
+			return err
+		}
+	}
+	data, err := encodeEvent(v)
+	if err != nil {
+		return err
+	}
+	bounded, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	_, _, err = s.log.PublishVerdict(bounded, s.subject(v.Namespace, v.Verdict.String()), v.ID, eventHeader(s.source, v), data)
+	return err
+}
+
+// put stores what a gate is now.
+func (g *Gates) put(ctx context.Context, gate *Gate, revision uint64) (uint64, error) {
+	data, err := json.Marshal(gate, JSONOptions)
+	if err != nil {
+		return 0, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return g.store.Put(bounded, gate.ID, data, revision)
+}
+
+// again has a gate looked at once more after something went wrong.
+func (g *Gates) again(ctx context.Context, e *gateEntry, work gateWork, doing string, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	g.meters.retries.Inc()
+	g.logger.WarnContext(ctx, "a gate will be looked at again", "gate", work.id, "doing", doing, "error", err)
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if e.revision == work.revision && e.waiter == nil {
+		g.enqueue(e)
+	}
+}

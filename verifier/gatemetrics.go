@@ -1,0 +1,37 @@
+package verifier
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// gateMetrics are the collectors of Gates.
+type gateMetrics struct {
+	decided    *prometheus.CounterVec
+	retries    prometheus.Counter
+	unreadable prometheus.Counter
+}
+
+func newGateMetrics(r prometheus.Registerer, g *Gates) gateMetrics {
+	m := gateMetrics{
+		decided: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "falcogate_gates_decided_total",
+			Help: "Gates that this replica has decided, by outcome.",
+		}, []string{"outcome"}),
+		retries: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "falcogate_gate_retries_total",
+			Help: "How often a verdict could not be found, stored or published at the first try.",
+		}),
+		unreadable: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "falcogate_gates_unreadable_total",
+			Help: "Gates in the store that could not be read, and get no verdict from this falcogate.",
+		}),
+	}
+	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "falcogate_gates_open",
+		Help: "Gates that are neither decided nor cancelled.",
+	}, func() float64 {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return float64(g.open)
+	})
+	registry(r).MustRegister(m.decided, m.retries, m.unreadable, open)
+	return m
+}
