@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/falcogate/falcogate/internal/eventlog"
+	"github.com/falcogate/falcogate/internal/kube"
 	"github.com/falcogate/falcogate/verifier"
 	"github.com/falcogate/falcogate/verifier/httpapi"
 )
@@ -27,6 +28,7 @@ type parts struct {
 	log       *lateLog
 	service   *verifier.Service // nil with --only consumer
 	api       *httpapi.Server
+	kube      *kube.Client // nil until something asks for it
 }
 
 // heapFloor is in bytes; with it the collector runs about every 128 MiB at least.

@@ -39,6 +39,7 @@ type serveOptions struct {
 	falco         []string
 	falcoTLS      tlsFiles
 	falcoInterval time.Duration
+	kubernetes    kubernetesOptions
 
 	natsURL      string
 	natsCreds    string
@@ -81,6 +82,7 @@ func (o *serveOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.falcoTLS.cert, "falco-cert", "", "client certificate `file` for Falco's gRPC servers")
 	flags.StringVar(&o.falcoTLS.key, "falco-key", "", "client key `file` for Falco's gRPC servers")
 	durationFlag(flags, &o.falcoInterval, "falco-interval", 50*time.Millisecond, "interval of the requests to Falco; it is the delivery latency")
+	o.kubernetes.register(flags)
 
 	flags.StringVar(&o.natsURL, "nats-url", "", "`URL` of a NATS with JetStream; empty runs one in process")
 	flags.StringVar(&o.natsCreds, "nats-creds", "", "NATS credentials `file`")
@@ -119,6 +121,9 @@ func (o *serveOptions) check() error {
 		return usagef("--falco-interval is %s, want 1ms or more", o.falcoInterval)
 	}
 	if _, err := o.policy.policy(); err != nil {
+		return err
+	}
+	if err := o.kubernetes.check(o.only, o.falco, o.falcoTLS); err != nil {
 		return err
 	}
 	if slices.Contains(o.sensors, "") {
