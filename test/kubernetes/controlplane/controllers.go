@@ -26,7 +26,7 @@ func (c *ControlPlane) newControllerManager(p programs, port int, nodeGrace time
 		"--allocate-node-cidrs",
 		"--cluster-cidr="+podNetwork,
 		"--node-monitor-grace-period="+nodeGrace.String(),
-		"--node-monitor-period="+(nodeGrace/10).String(),
+		"--node-monitor-period="+min(nodeGrace/10, 5*time.Second).String(),
 	)
 	s.args = append(s.args, further...)
 	return s, nil

@@ -36,8 +36,9 @@ func TestStartSaysWhatIsMissing(t *testing.T) {
 	tests := map[string]struct {
 		variable, programs, want string
 	}{
-		"no folder":   {want: ProgramsVariable + " is not set"},
-		"no programs": {programs: t.TempDir(), want: "etcd is missing"},
+		"no folder":         {want: ProgramsVariable + " is not set"},
+		"a relative folder": {variable: "tools", want: `is "tools": it must be an absolute path`},
+		"no programs":       {programs: t.TempDir(), want: "etcd is missing"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

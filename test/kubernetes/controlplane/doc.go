@@ -8,9 +8,9 @@
 //
 // Its caller starts one ControlPlane per test package, from TestMain through
 // RunTests, or by Start, and then calls Stop. Tests share it: each takes
-// namespaces and nodes of its own, and only a package whose tests do not run in
-// parallel may stop or pause the API server. [ControlPlane.Namespace] makes a
-// namespace in which pods can be created. Without KWOK, a [Kubelet] reports
+// namespaces and nodes of its own, by [UniqueName], and only a package whose tests do
+// not run in parallel may stop or pause the API server. [ControlPlane.Namespace]
+// makes a namespace in which pods can be created. Without KWOK, a [Kubelet] reports
 // nodes and pods as a kubelet would, and nothing changes that the test does not
 // change; a deleted namespace then stays, as there is no controller to empty it.
 //

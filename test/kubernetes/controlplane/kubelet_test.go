@@ -14,22 +14,23 @@ const containerID = `^containerd://[0-9a-f]{64}$`
 
 func TestANodeJoinsAndLeaves(t *testing.T) {
 	ctx := t.Context()
-	k, err := shared.JoinNode(ctx, "node-joins", map[string]string{"zone": "a"})
+	name := UniqueName("node")
+	k, err := shared.JoinNode(ctx, name, map[string]string{"zone": "a"})
 	require.NoError(t, err)
 	nodes := shared.Clientset().CoreV1().Nodes()
-	node, err := nodes.Get(ctx, "node-joins", metav1.GetOptions{})
+	node, err := nodes.Get(ctx, name, metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Equal(t, "a", node.Labels["zone"])
 	require.Empty(t, node.Spec.Taints)
 	require.Equal(t, corev1.ConditionTrue, node.Status.Conditions[0].Status)
 
 	require.NoError(t, k.SetReady(ctx, false))
-	node, err = nodes.Get(ctx, "node-joins", metav1.GetOptions{})
+	node, err = nodes.Get(ctx, name, metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Equal(t, corev1.ConditionFalse, node.Status.Conditions[0].Status)
 
 	require.NoError(t, k.Leave(ctx))
-	_, err = nodes.Get(ctx, "node-joins", metav1.GetOptions{})
+	_, err = nodes.Get(ctx, name, metav1.GetOptions{})
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
 }
 
@@ -37,21 +38,22 @@ func TestANodeJoinsAndLeaves(t *testing.T) {
 // is what the API server then has.
 func TestThePodsOfAKubelet(t *testing.T) {
 	ctx := t.Context()
-	require.NoError(t, shared.Namespace(ctx, "kubelet"))
-	k, err := shared.JoinNode(ctx, "node-kubelet", nil)
+	namespace := UniqueName("kubelet")
+	require.NoError(t, shared.Namespace(ctx, namespace))
+	k, err := shared.JoinNode(ctx, UniqueName("node"), nil)
 	require.NoError(t, err)
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	k.Now = func() time.Time { return now }
 	always := corev1.ContainerRestartPolicyAlways
 
 	t.Run("runs, restarts, is debugged and completes", func(t *testing.T) {
-		want := Pod("kubelet", "life")
+		want := Pod(namespace, "life")
 		want.Spec.InitContainers = []corev1.Container{
 			{Name: "prepare", Image: image}, {Name: "sidecar", Image: image, RestartPolicy: &always},
 		}
 		pod, err := k.CreateRunning(ctx, want)
 		require.NoError(t, err)
-		require.Equal(t, "node-kubelet", pod.Spec.NodeName)
+		require.Equal(t, k.Node, pod.Spec.NodeName)
 		require.Equal(t, corev1.PodRunning, pod.Status.Phase)
 		require.True(t, pod.Status.StartTime.Time.Equal(now))
 		require.NotEmpty(t, pod.Status.PodIP)
@@ -96,12 +98,12 @@ func TestThePodsOfAKubelet(t *testing.T) {
 	})
 
 	t.Run("waits for a node, is bound, runs and is evicted", func(t *testing.T) {
-		pod, err := shared.CreatePod(ctx, Pod("kubelet", "bound"))
+		pod, err := shared.CreatePod(ctx, Pod(namespace, "bound"))
 		require.NoError(t, err)
 		require.Empty(t, pod.Spec.NodeName)
 		pod, err = k.Bind(ctx, pod)
 		require.NoError(t, err)
-		require.Equal(t, "node-kubelet", pod.Spec.NodeName)
+		require.Equal(t, k.Node, pod.Spec.NodeName)
 		pod, err = k.Run(ctx, pod)
 		require.NoError(t, err)
 		pod, err = k.Evict(ctx, pod)
@@ -112,10 +114,10 @@ func TestThePodsOfAKubelet(t *testing.T) {
 	})
 
 	t.Run("a name is used again", func(t *testing.T) {
-		first, err := k.CreateRunning(ctx, Pod("kubelet", "again"))
+		first, err := k.CreateRunning(ctx, Pod(namespace, "again"))
 		require.NoError(t, err)
 		require.NoError(t, k.Delete(ctx, first))
-		second, err := k.CreateRunning(ctx, Pod("kubelet", "again"))
+		second, err := k.CreateRunning(ctx, Pod(namespace, "again"))
 		require.NoError(t, err)
 		require.NotEqual(t, first.UID, second.UID)
 		require.True(t, apierrors.IsConflict(k.Delete(ctx, first)), "the first is gone, the second is not it")
@@ -124,9 +126,9 @@ func TestThePodsOfAKubelet(t *testing.T) {
 	})
 
 	t.Run("a static pod", func(t *testing.T) {
-		mirror, err := k.Mirror(ctx, Pod("kubelet", "static"))
+		mirror, err := k.Mirror(ctx, Pod(namespace, "static"))
 		require.NoError(t, err)
-		require.Equal(t, "static-node-kubelet", mirror.Name)
+		require.Equal(t, "static-"+k.Node, mirror.Name)
 		require.NotEmpty(t, mirror.Annotations[corev1.MirrorPodAnnotationKey])
 		require.Equal(t, "Node", mirror.OwnerReferences[0].Kind)
 		mirror, err = k.Run(ctx, mirror)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -81,6 +82,22 @@ func TestADeploymentRunsOnKWOKNodes(t *testing.T) {
 			}
 		}
 	}
+
+	_, err = c.Clientset().BatchV1().Jobs("shadow").Create(ctx, &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{Name: "migrate"},
+		Spec: batchv1.JobSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+			RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "main", Image: image}},
+		}}},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	follow(t, podsOf(c, "shadow"), &corev1.Pod{}, func(_ watch.EventType, pod *corev1.Pod) bool {
+		if pod.Status.Phase != corev1.PodSucceeded {
+			return false
+		}
+		require.Equal(t, "Job", pod.OwnerReferences[0].Kind)
+		require.Regexp(t, containerID, pod.Status.ContainerStatuses[0].State.Terminated.ContainerID)
+		return true
+	})
 
 	require.NoError(t, c.LoseKWOKNode(ctx, "kwok-2"))
 	follow(t, nodesOf(c), &corev1.Node{}, func(_ watch.EventType, node *corev1.Node) bool {

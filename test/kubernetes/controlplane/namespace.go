@@ -11,6 +11,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
+// UniqueName is a name for a namespace or a node that no other test has, nor the
+// same test in its next run: prefix and eight hexadecimal digits.
+func UniqueName(prefix string) string { return prefix + "-" + randomHex(4) }
+
 // Namespace makes a namespace that takes pods: it has the service account
 // "default" when this returns.
 func (c *ControlPlane) Namespace(ctx context.Context, name string) error {

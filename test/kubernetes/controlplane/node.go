@@ -35,8 +35,8 @@ func (c *ControlPlane) Kubelet(node string) *Kubelet {
 }
 
 // JoinNode makes a node that is ready, and returns its kubelet. The labels may be
-// nil. A node that controllers watch is lost to them 50 seconds later, as nothing
-// renews its Lease.
+// nil. Nothing renews the node's Lease: controllers call it lost after
+// Options.NodeGrace, which may be hours.
 func (c *ControlPlane) JoinNode(ctx context.Context, name string, labels map[string]string) (*Kubelet, error) {
 	k := c.Kubelet(name)
 	all := map[string]string{corev1.LabelHostname: name, corev1.LabelOSStable: "linux"}

@@ -15,22 +15,23 @@ import (
 
 func TestAStoppedAPIServerKeepsItsData(t *testing.T) {
 	ctx := t.Context()
-	require.NoError(t, shared.Namespace(ctx, "kept"))
-	before, err := shared.Clientset().CoreV1().Namespaces().Get(ctx, "kept", metav1.GetOptions{})
+	kept := UniqueName("kept")
+	require.NoError(t, shared.Namespace(ctx, kept))
+	before, err := shared.Clientset().CoreV1().Namespaces().Get(ctx, kept, metav1.GetOptions{})
 	require.NoError(t, err)
 	open, err := shared.Clientset().CoreV1().Namespaces().Watch(ctx, metav1.ListOptions{})
 	require.NoError(t, err)
 	defer open.Stop()
 
 	require.NoError(t, shared.StopAPIServer())
-	_, err = shared.Clientset().CoreV1().Namespaces().Get(ctx, "kept", metav1.GetOptions{})
+	_, err = shared.Clientset().CoreV1().Namespaces().Get(ctx, kept, metav1.GetOptions{})
 	require.True(t, utilnet.IsConnectionRefused(err), "%v", err)
 	for range open.ResultChan() { // it ends
 	}
 	require.NoError(t, shared.StopAPIServer(), "it stays stopped")
 
 	require.NoError(t, shared.StartAPIServer(ctx))
-	after, err := shared.Clientset().CoreV1().Namespaces().Get(ctx, "kept", metav1.GetOptions{})
+	after, err := shared.Clientset().CoreV1().Namespaces().Get(ctx, kept, metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Equal(t, before.UID, after.UID)
 	require.ErrorContains(t, shared.StartAPIServer(ctx), "already runs")
@@ -54,15 +55,16 @@ func TestAPausedAPIServerAnswersNothing(t *testing.T) {
 // restart.
 func TestAWatchOlderThanACompactionExpires(t *testing.T) {
 	ctx := t.Context()
-	require.NoError(t, shared.Namespace(ctx, "compacted"))
-	pods, events := shared.Clientset().CoreV1().Pods("compacted"), shared.Clientset().CoreV1().Events("compacted")
+	namespace := UniqueName("compacted")
+	require.NoError(t, shared.Namespace(ctx, namespace))
+	pods, events := shared.Clientset().CoreV1().Pods(namespace), shared.Clientset().CoreV1().Events(namespace)
 	old, err := pods.List(ctx, metav1.ListOptions{})
 	require.NoError(t, err)
-	created, err := shared.Kubelet("node-compacted").Create(ctx, Pod("compacted", "pod"))
+	created, err := shared.Kubelet(UniqueName("node")).Create(ctx, Pod(namespace, "pod"))
 	require.NoError(t, err)
 	_, err = events.Create(ctx, &corev1.Event{
 		ObjectMeta:     metav1.ObjectMeta{Name: "event"},
-		InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: "compacted", Name: "pod", UID: created.UID},
+		InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: namespace, Name: "pod", UID: created.UID},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
 

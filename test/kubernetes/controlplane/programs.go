@@ -20,6 +20,9 @@ func findPrograms(dir string) (programs, error) {
 	if dir == "" {
 		return "", fmt.Errorf("%s is not set: it must name the folder with etcd and kube-apiserver; run `make test-kubernetes`, which builds them and sets it", ProgramsVariable)
 	}
+	if !filepath.IsAbs(dir) {
+		return "", fmt.Errorf("the folder with etcd and kube-apiserver is %q: it must be an absolute path; run `make test-kubernetes`, which sets %s", dir, ProgramsVariable)
+	}
 	return programs(dir), nil
 }
 

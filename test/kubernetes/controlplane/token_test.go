@@ -17,13 +17,14 @@ import (
 // part of either replaced.
 func TestTokensAndRights(t *testing.T) {
 	ctx := t.Context()
-	for _, namespace := range []string{"rights", "elsewhere"} {
+	rights, elsewhere := UniqueName("rights"), UniqueName("elsewhere")
+	for _, namespace := range []string{rights, elsewhere} {
 		require.NoError(t, shared.Namespace(ctx, namespace))
 		require.NoError(t, shared.ServiceAccount(ctx, namespace, "reader"))
 		allowReadingPods(t, namespace, rbacv1.Subject{Kind: "ServiceAccount", Namespace: namespace, Name: "reader"})
 	}
-	node := shared.Kubelet("node-rights")
-	pod := Pod("rights", "reader")
+	node := shared.Kubelet(UniqueName("node"))
+	pod := Pod(rights, "reader")
 	pod.Spec.ServiceAccountName = "reader"
 	alive, err := node.Create(ctx, pod)
 	require.NoError(t, err)
@@ -31,7 +32,7 @@ func TestTokensAndRights(t *testing.T) {
 	ended, err := node.Create(ctx, pod)
 	require.NoError(t, err)
 	// This token must not be used before: the server remembers those that it accepted.
-	tokenOfEnded, err := shared.Token(ctx, "rights", "reader", TokenOptions{Pod: ended})
+	tokenOfEnded, err := shared.Token(ctx, rights, "reader", TokenOptions{Pod: ended})
 	require.NoError(t, err)
 	require.NoError(t, node.Delete(ctx, ended))
 
@@ -42,14 +43,14 @@ func TestTokensAndRights(t *testing.T) {
 		token              string
 		want               func(error) bool
 	}{
-		"reader":                  {namespace: "rights", account: "reader", want: accepted},
-		"its own audience":        {namespace: "rights", account: "reader", options: TokenOptions{Audiences: []string{issuer}}, want: accepted},
-		"bound to a pod":          {namespace: "rights", account: "reader", options: TokenOptions{Pod: alive}, want: accepted},
-		"short":                   {namespace: "rights", account: "reader", options: TokenOptions{Expiry: time.Minute}, want: accepted},
-		"no rights":               {namespace: "rights", account: "default", want: apierrors.IsForbidden},
-		"rights elsewhere":        {namespace: "elsewhere", account: "reader", want: apierrors.IsForbidden},
-		"another audience":        {namespace: "rights", account: "reader", options: TokenOptions{Audiences: []string{"falcogate"}}, want: apierrors.IsUnauthorized},
-		"expired":                 {namespace: "rights", account: "reader", options: TokenOptions{Expiry: -2 * time.Minute}, want: apierrors.IsUnauthorized},
+		"reader":                  {namespace: rights, account: "reader", want: accepted},
+		"its own audience":        {namespace: rights, account: "reader", options: TokenOptions{Audiences: []string{issuer}}, want: accepted},
+		"bound to a pod":          {namespace: rights, account: "reader", options: TokenOptions{Pod: alive}, want: accepted},
+		"short":                   {namespace: rights, account: "reader", options: TokenOptions{Expiry: time.Minute}, want: accepted},
+		"no rights":               {namespace: rights, account: "default", want: apierrors.IsForbidden},
+		"rights elsewhere":        {namespace: elsewhere, account: "reader", want: apierrors.IsForbidden},
+		"another audience":        {namespace: rights, account: "reader", options: TokenOptions{Audiences: []string{"falcogate"}}, want: apierrors.IsUnauthorized},
+		"expired":                 {namespace: rights, account: "reader", options: TokenOptions{Expiry: -2 * time.Minute}, want: apierrors.IsUnauthorized},
 		"bound to a deleted pod":  {token: tokenOfEnded, want: apierrors.IsUnauthorized},
 		"with a broken signature": {token: tokenOfEnded[:len(tokenOfEnded)-8] + "AAAAAAAA", want: apierrors.IsUnauthorized},
 	}
@@ -67,7 +68,7 @@ func TestTokensAndRights(t *testing.T) {
 			require.NoError(t, err)
 			api, err := kubernetes.NewForConfig(config)
 			require.NoError(t, err)
-			pods, err := api.CoreV1().Pods("rights").List(ctx, metav1.ListOptions{})
+			pods, err := api.CoreV1().Pods(rights).List(ctx, metav1.ListOptions{})
 			require.True(t, tt.want(err), "%v", err)
 			if err == nil {
 				require.Len(t, pods.Items, 1)
