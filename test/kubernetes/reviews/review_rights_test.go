@@ -152,7 +152,9 @@ func TestWhatTheyMayDo(t *testing.T) {
 	rights(t, "shop", "everything-of-another-group", serviceAccount(t, "shop", "other"),
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"*"}, Verbs: []string{"*"}})
 
-	ask := func(namespace string) kube.Access { return kube.Access{Verb: "get", Resource: "verdicts", Namespace: namespace} }
+	ask := func(namespace string) kube.Access {
+		return kube.Access{Verb: "get", Resource: "verdicts", Namespace: namespace}
+	}
 	publish := func(namespace string) kube.Access {
 		return kube.Access{Verb: "create", Resource: "verdicts", Namespace: namespace}
 	}
