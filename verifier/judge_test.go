@@ -21,8 +21,8 @@ func TestJudgeHandsOnTheIndexErrors(t *testing.T) {
 		"those of the host":  func(a *asked) { a.host.MinPriority = 0 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			q := Question{Namespace: "shop", Pod: "web-*", Window: correlate.Window{Start: now.Add(-time.Minute), End: now}}
-			ask, err := q.ask(now, DefaultPolicy(), nil)
+			q := Question{Namespace: "shop", Pods: Pods{Name: "web-*"}, Window: correlate.Window{Start: now.Add(-time.Minute), End: now}}
+			ask, err := q.ask(now, DefaultPolicy(), nil, PlacementsAuto)
 			require.NoError(t, err)
 			state := correlate.NewState(correlate.Limits{}, 0)
 			v, _, err := judge(state, 0, ask, nil)
