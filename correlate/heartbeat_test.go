@@ -332,3 +332,18 @@ func TestRulesetsAreKept(t *testing.T) {
 		require.True(t, rs.used)
 	}
 }
+
+// While the interval is not known, nothing excuses a clock that moved further than the
+// log's, however close the snapshots are.
+func TestSetForwardBeforeTheIntervalIsKnown(t *testing.T) {
+	step := func(h *heartbeat, span float64, by int64) bool {
+		return h.setForward(&youngBeat{beat: beat{from: seconds(0), to: seconds(span)}, step: by})
+	}
+	var young heartbeat
+	require.True(t, step(&young, 0.2, stepLeast+1))
+	require.True(t, step(&young, 10, stepLeast+1))
+	require.False(t, step(&young, 10, stepLeast))
+	old := beating(20).heartbeat
+	require.False(t, step(&old, 5, stepLeast+1), "a backlog drains")
+	require.True(t, step(&old, 6, stepLeast+1))
+}

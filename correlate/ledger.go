@@ -102,7 +102,7 @@ func (l *ledger) heartbeat(source string) *heartbeat {
 // at a time.
 func (l *ledger) alert(rule uint32, t, logged int64) {
 	l.account.alert(rule, t)
-	if t <= logged {
+	if t <= logged { // mutate: equivalent, it is only faster
 		return
 	}
 	for _, h := range l.heartbeats {

@@ -53,9 +53,6 @@ func (s *Sensors) prove(known *sensor, rec *Record, became outcome) {
 // status adds what the ledger says to what is known of the sensor.
 func (s *sensor) status() SensorStatus {
 	st, l := s.SensorStatus, &s.ledger
-	if len(l.heartbeats) == 0 {
-		return st
-	}
 	p := &st.Proof
 	p.Stale, p.RunsAlternate = l.stale, l.account.alternated
 	p.Offset, p.OffsetKnown = l.account.offset()

@@ -3,6 +3,7 @@ package verifier
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -140,10 +141,16 @@ func policyOf(ask asked) PolicyApplied {
 // verdictID hashes the verdict: the question, the position, and what came of it.
 // The last is there because the same question may be answered in two ways at one
 // position: when the index was behind, or the floor has moved. The texts of the
-// alerts are left out; what the log holds at a position does not change.
+// alerts are left out; what the log holds at a position does not change. So is what
+// Withhold leaves out: who is not shown it could find out by trying which guess gives
+// the ID.
 func verdictID(v *Verdict) string {
 	named := *v
-	named.ID, named.Alerts, named.EvaluatedAt = "", nil, time.Time{}
+	if named.Withholds() {
+		named.Reasons, named.Coverage.Gaps = slices.Clone(v.Reasons), slices.Clone(v.Coverage.Gaps)
+		named.Withhold()
+	}
+	named.ID, named.Alerts, named.EvaluatedAt, named.Withheld = "", nil, time.Time{}, nil
 	data, err := json.Marshal(&named, JSONOptions)
 	if err != nil {
 		panic("verifier: a verdict can't be encoded: " + err.Error()) // its types are all encodable

@@ -43,7 +43,7 @@ func judge(state *correlate.State, asOf uint64, ask asked, behind error) (*Verdi
 func (f *findings) look(state *correlate.State, ask asked) (err error) {
 	x := state.Index()
 	f.floor = x.Floor()
-	if f.counts, err = x.Count(ask.inScope); err != nil {
+	if f.counts, err = x.Count(ask.inScope); err != nil { // mutate: equivalent, the list finds the same fault
 		return err
 	}
 	if f.entries, _, err = x.List(ask.inScope, correlate.NewestFirst, ask.Limit, correlate.Cursor{}); err != nil {
@@ -67,7 +67,7 @@ func (f *findings) look(state *correlate.State, ask asked) (err error) {
 	}
 	if ask.askPodless {
 		var c correlate.Counts
-		if c, err = x.Count(ask.podless); err != nil {
+		if c, err = x.Count(ask.podless); err != nil { // mutate: equivalent, nothing is counted after an error
 			return err
 		}
 		f.podless = c.Total()

@@ -7,11 +7,8 @@ import (
 	"github.com/falcogate/falcogate/correlate"
 )
 
-// What Withhold leaves out, by its name in an answer.
-const (
-	withheldRules  = "alerts_missing_by_rule"
-	withheldTotals = "raised, received"
-)
+// withheldRules is what Withhold leaves out of a verdict, by its name in an answer.
+const withheldRules = "alerts_missing_by_rule"
 
 // Withholds reports whether Withhold would leave something out.
 func (v *Verdict) Withholds() bool {
@@ -22,8 +19,8 @@ func (v *Verdict) Withholds() bool {
 // Withhold leaves out of the verdict what may tell of namespaces other than its
 // own: the rules of alerts that never arrived, whose namespace nobody knows. That
 // they are missing, how many, of which sensor and when stays: it is why there is
-// no pass. Withheld then says so. The ID stays that of the whole verdict, and what
-// was published is not touched.
+// no pass. Withheld then says so. The ID stays that of the whole verdict, which does
+// not depend on them, and what was published is not touched.
 func (v *Verdict) Withhold() {
 	if !v.Withholds() {
 		return
@@ -79,5 +76,5 @@ func (e *Explanation) Withhold() {
 			}
 		}
 	}
-	e.Withheld = []string{withheldRules, withheldTotals}
+	e.Withheld = []string{withheldRules, "missing_by_rule", "raised", "received"}
 }

@@ -52,6 +52,27 @@ func TestWithhold(t *testing.T) {
 	require.Contains(t, string(data), `"missing":1`)
 }
 
+// The ID does not confirm a guess at what is withheld: a loss of another rule has the
+// same.
+func TestWithheldIsNotInTheID(t *testing.T) {
+	verdict := func(rule string) *verifier.Verdict {
+		log := memlog.New()
+		f := newFalco(log, "node-a")
+		f.ruleset = correlate.RulesetID{8}
+		log.Append(at(time.Hour), &correlate.Ruleset{Hostname: "node-a", ID: f.ruleset, Rules: []string{rule}})
+		f.beats(at(15*time.Minute), at(5*time.Minute))
+		f.raised++
+		f.beats(at(5*time.Minute-5*time.Second), at(time.Minute))
+		v := startProving(t, log).ask(t, over("shadow-1", 10*time.Minute, 2*time.Minute))
+		require.Contains(t, v.Message, rule)
+		require.Contains(t, v.Coverage.Gaps[0].AlertsByRule, rule)
+		return v
+	}
+	one, other := verdict("Rule_one"), verdict("Rule_two")
+	require.NotEqual(t, one.Message, other.Message)
+	require.Equal(t, one.ID, other.ID)
+}
+
 // What has nothing of others stays as it is.
 func TestWithholdNothing(t *testing.T) {
 	r := startProving(t, lossy())

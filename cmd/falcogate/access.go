@@ -71,7 +71,7 @@ func (o *accessOptions) check(address, cert string) error {
 		return usagef("--auth=mtls needs --client-ca, --tls-cert and --tls-key")
 	case mode != authMTLS && o.clientCA != "":
 		return usagef("--client-ca goes with --auth=mtls, not with --auth=%s", mode)
-	case len(o.audiences) == 0 || slices.Contains(o.audiences, ""):
+	case mode == authKubernetes && (len(o.audiences) == 0 || slices.Contains(o.audiences, "")):
 		return usagef("--auth-audience is empty: a token for any audience would be accepted")
 	}
 	if o.metrics != "" {

@@ -18,23 +18,6 @@ func (p *parts) newReviewer() (access.Reviewer, error) {
 	return reviewer{kube.NewReviewer(client, kube.ReviewerOptions{Audiences: p.o.access.audiences, Registerer: p.registry})}, nil
 }
 
-// kubernetes is the connection to the API server that all parts share.
-func (p *parts) kubernetes() (*kube.Client, error) {
-	if p.cluster != nil {
-		return p.cluster, nil
-	}
-	client, err := kube.Connect(kube.Options{Kubeconfig: p.o.kubeconfig, UserAgent: "falcogate/" + version})
-	if err != nil {
-		return nil, err
-	}
-	p.cluster = client
-	p.lifecycle.onStop("connections to Kubernetes", p.o.shutdownTimeout, func(context.Context) error {
-		client.Close()
-		return nil
-	})
-	return client, nil
-}
-
 // reviewer gives the API's questions about callers to Kubernetes.
 type reviewer struct{ kube *kube.Reviewer }
 

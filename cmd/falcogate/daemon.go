@@ -29,7 +29,7 @@ type parts struct {
 	log       *lateLog
 	service   *verifier.Service // nil with --only consumer
 	api       *httpapi.Server
-	cluster   *kube.Client // nil until a part needs it
+	kube      *kube.Client // nil until something asks for it
 }
 
 // heapFloor is in bytes; with it the collector runs about every 128 MiB at least.

@@ -80,6 +80,7 @@ func (p printer) explanation(e *verifier.Explanation) error {
 			return err
 		}
 	}
+	p.withheld(e.Withheld)
 	if e.Omitted > 0 {
 		fmt.Fprintf(p.out, "\n%d more sensors are not shown\n", e.Omitted)
 	}

@@ -59,20 +59,25 @@ func (p *parts) startConsumer() (string, error) {
 	return address, nil
 }
 
-// startReaders starts one reader for each Falco.
+// startReaders starts one reader for each Falco, and finding more of them.
 func (p *parts) startReaders(intake *consumer.Intake) error {
 	config, err := p.o.falcoTLS.client()
 	if err != nil {
 		return fmt.Errorf("falco: %w", err)
 	}
+	options := falcogrpc.ReaderOptions{
+		TLS: config, RequestInterval: p.o.falcoInterval, Intake: intake, Log: p.log, Logger: p.logger, Registerer: p.registry,
+	}
 	for _, target := range p.o.falco {
-		reader, err := falcogrpc.NewReader(falcogrpc.ReaderOptions{
-			Target: target, TLS: config, RequestInterval: p.o.falcoInterval, Intake: intake, Log: p.log, Logger: p.logger, Registerer: p.registry,
-		})
+		options.Target = target
+		reader, err := falcogrpc.NewReader(options)
 		if err != nil {
 			return err
 		}
 		p.background("reader of "+target, reader.Run)
 	}
-	return nil
+	if p.o.kubernetes.falcoDiscover == "" {
+		return nil
+	}
+	return p.startDiscovery(options)
 }

@@ -43,6 +43,7 @@ type serveOptions struct {
 	falco         []string
 	falcoTLS      tlsFiles
 	falcoInterval time.Duration
+	kubernetes    kubernetesOptions
 
 	natsURL      string
 	natsCreds    string
@@ -56,7 +57,6 @@ type serveOptions struct {
 	retentionBytes int64
 	indexMaxBytes  int64
 
-	kubeconfig string
 	watch      placementOptions
 	policy     policyOptions
 	sensors    []string
@@ -90,6 +90,7 @@ func (o *serveOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.falcoTLS.cert, "falco-cert", "", "client certificate `file` for Falco's gRPC servers")
 	flags.StringVar(&o.falcoTLS.key, "falco-key", "", "client key `file` for Falco's gRPC servers")
 	durationFlag(flags, &o.falcoInterval, "falco-interval", 50*time.Millisecond, "interval of the requests to Falco; it is the delivery latency")
+	o.kubernetes.register(flags)
 
 	flags.StringVar(&o.natsURL, "nats-url", "", "`URL` of a NATS with JetStream; empty runs one in process")
 	flags.StringVar(&o.natsCreds, "nats-creds", "", "NATS credentials `file`")
@@ -105,7 +106,6 @@ func (o *serveOptions) register(flags *pflag.FlagSet) {
 	bytesFlag(flags, &o.retentionBytes, "retention-bytes", 10<<30, "bound on the event log on disk")
 	bytesFlag(flags, &o.indexMaxBytes, "index-max-bytes", 1<<30, "bound on the index in memory")
 
-	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "`file` that says how to reach the Kubernetes API; empty means the pod's service account, or what kubectl would use")
 	o.watch.register(flags)
 	o.policy.register(flags, false)
 	flags.StringArrayVar(&o.sensors, "sensor", nil, "`hostname` of a Falco that must prove silence; repeatable; none means those of the nodes where pods ran, or all that are heard")
@@ -136,6 +136,9 @@ func (o *serveOptions) check() error {
 		return err
 	}
 	if err := o.watch.check(o); err != nil {
+		return err
+	}
+	if err := o.kubernetes.check(o.only, o.falco, o.falcoTLS); err != nil {
 		return err
 	}
 	if slices.Contains(o.sensors, "") {

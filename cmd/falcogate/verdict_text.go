@@ -40,6 +40,7 @@ func (p printer) verdict(v *verifier.Verdict) error {
 	if v.HostAlerts > 0 {
 		fmt.Fprintf(p.out, "  %-17s %d at %s or above on the hosts themselves; see them with falcogate alerts --scope host\n", "host alerts", v.HostAlerts, v.Severity)
 	}
+	p.withheld(v.Withheld)
 	fmt.Fprintf(p.out, "  %-17s %s\n", "id", v.ID)
 	if len(v.Alerts) == 0 {
 		return nil
@@ -52,6 +53,13 @@ func (p printer) verdict(v *verifier.Verdict) error {
 		fmt.Fprintf(p.out, "… the newest %d of %d; --limit shows more\n", len(v.Alerts), v.AlertCount)
 	}
 	return nil
+}
+
+// withheld says what the server has left out, if anything.
+func (p printer) withheld(names []string) {
+	if len(names) > 0 {
+		fmt.Fprintf(p.out, "  %-17s %s: shown to who may see all namespaces\n", "withheld", strings.Join(names, ", "))
+	}
 }
 
 // reasonLabel is a reason's code, with its figure where it has one.

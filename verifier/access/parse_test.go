@@ -1,12 +1,17 @@
 package access
 
 import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"go.yaml.in/yaml/v3"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -115,6 +120,33 @@ func TestParseRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The examples of the documentation are what they say.
+func TestDocumentedFiles(t *testing.T) {
+	page, err := os.ReadFile("../../docs/access.md")
+	require.NoError(t, err)
+	files := regexp.MustCompile("(?s)```yaml\n# auth\\.yaml\n(.*?)```").FindAllSubmatch(page, -1)
+	require.Len(t, files, 2, "one for tokens, one for certificates")
+	for _, file := range files {
+		f := parsed(t, string(file[1]))
+		tokens, certificates := f.Callers()
+		require.Equal(t, 2, tokens+certificates)
+	}
+	// The rest is what Kubernetes reads.
+	kinds := map[string]int{}
+	for _, block := range regexp.MustCompile("(?s)```yaml\n(apiVersion.*?)```").FindAllSubmatch(page, -1) {
+		for dec := yaml.NewDecoder(bytes.NewReader(block[1])); ; {
+			var object struct{ Kind string }
+			err := dec.Decode(&object)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			require.NoError(t, err, string(block[1]))
+			kinds[object.Kind]++
+		}
+	}
+	require.Equal(t, map[string]int{"ClusterRole": 3, "ClusterRoleBinding": 1, "RoleBinding": 1, "Job": 1}, kinds)
 }
 
 // Whatever a file holds: it is read or refused, what is granted is what it says,

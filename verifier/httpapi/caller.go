@@ -14,6 +14,10 @@ import (
 	"github.com/falcogate/falcogate/verifier/access"
 )
 
+// unavailableWarnings is how often the log is told at most that callers can't be
+// reviewed.
+const unavailableWarnings = 10 * time.Second
+
 // request is what a route is asked, and by whom.
 type request struct {
 	params
@@ -148,7 +152,3 @@ func (s *Server) guarded(a access.Action, h http.HandlerFunc) http.HandlerFunc {
 		h(w, r)
 	}
 }
-
-// unavailableWarnings is how often the log is told at most that callers can't be
-// reviewed.
-const unavailableWarnings = 10 * time.Second

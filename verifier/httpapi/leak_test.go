@@ -198,7 +198,7 @@ func TestPublishedIsWhole(t *testing.T) {
 	var e verifier.Explanation
 	require.NoError(t, json.Unmarshal([]byte(body), &e))
 	require.True(t, e.Identical)
-	require.Equal(t, []string{"alerts_missing_by_rule", "raised, received"}, e.Withheld)
+	require.Equal(t, []string{"alerts_missing_by_rule", "missing_by_rule", "raised", "received"}, e.Withheld)
 
 	res, body = g.as(t, getAll, "GET /v1/verdicts/"+v.ID+"/explanation")
 	require.Equal(t, http.StatusOK, res.StatusCode, body)

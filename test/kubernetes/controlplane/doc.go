@@ -4,7 +4,7 @@
 // pods nothing has to run.
 //
 // It owns the processes, their folder and the credentials, and knows nothing of
-// falcogate. It may import client-go and etcd's client. It needs Linux.
+// falcogate. It may import client-go. It needs Linux.
 //
 // Its caller starts one ControlPlane per test package, from TestMain through
 // RunTests, or by Start, and then calls Stop. Tests share it: each takes

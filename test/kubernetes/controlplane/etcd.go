@@ -1,14 +1,14 @@
 package controlplane
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"path/filepath"
 	"time"
-
-	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
 )
 
 // newEtcd is the server that holds the cluster's state. It does not sync: the state
@@ -42,19 +42,46 @@ func (c *ControlPlane) newEtcd(p programs, port, peerPort int) (*server, error) 
 // the recent past of every kind but events, and that ends with a restart. A watch
 // that is open goes on.
 func (c *ControlPlane) Compact(ctx context.Context) error {
-	etcd, err := clientv3.New(clientv3.Config{
-		Endpoints: []string{c.etcdURL}, DialTimeout: 10 * time.Second, Logger: zap.NewNop(),
-	})
-	if err != nil {
-		return fmt.Errorf("etcd at %s: %w", c.etcdURL, err)
+	var now struct {
+		Header struct{ Revision json.Number } // 64 bits, which JSON has as a string
 	}
-	defer etcd.Close() //nolint:errcheck // nothing of it is left to lose
-	now, err := etcd.Get(ctx, "/", clientv3.WithLimit(1), clientv3.WithKeysOnly())
-	if err != nil {
-		return fmt.Errorf("etcd at %s: its revision: %w", c.etcdURL, err)
+	if err := c.askEtcd(ctx, "/v3/kv/range", map[string]any{"key": []byte("/"), "limit": 1, "keys_only": true}, &now); err != nil {
+		return fmt.Errorf("etcd: its revision: %w", err)
 	}
-	if _, err := etcd.Compact(ctx, now.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
-		return fmt.Errorf("etcd at %s: compact to revision %d: %w", c.etcdURL, now.Header.Revision, err)
+	if err := c.askEtcd(ctx, "/v3/kv/compaction", map[string]any{"revision": now.Header.Revision, "physical": true}, nil); err != nil {
+		return fmt.Errorf("etcd: compact to revision %s: %w", now.Header.Revision, err)
 	}
 	return nil
+}
+
+// askEtcd calls a method of etcd by JSON. Its client in Go is left out, since it
+// registers a protobuf file by the same name as Falco's client does, and a program
+// can't have both.
+func (c *ControlPlane) askEtcd(ctx context.Context, method string, question, answer any) error {
+	body, err := json.Marshal(question)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.etcdURL+method, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Close = true
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close() //nolint:errcheck // it is read to its end
+	text, err := io.ReadAll(resp.Body)
+	switch {
+	case err != nil:
+		return err
+	case resp.StatusCode != http.StatusOK:
+		return fmt.Errorf("POST %s: %s: %s", method, resp.Status, text)
+	case answer == nil:
+		return nil
+	}
+	return json.Unmarshal(text, answer)
 }

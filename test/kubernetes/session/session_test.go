@@ -127,7 +127,7 @@ func TestSession(t *testing.T) {
 
 	falcos[1].stop()
 	d.silentSince(t, pipeline, since)
-	out = s.step("The second one's falls silent too: nothing is proven any more.", 2, pipeline, since, "--wait", "10s")
+	out = s.step("The second one's falls silent too: nothing is proven any more.", 2, pipeline, since, "--wait", "20s")
 	require.Contains(t, out, "silent")
 	require.Contains(t, out, "node-2")
 

@@ -1,0 +1,93 @@
+package reviews
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/falcogate/falcogate/internal/kube"
+)
+
+func asRefused(err error, refused **kube.RefusedError) bool { return errors.As(err, refused) }
+
+// wantNoAnswer wants errors that are neither a yes nor a no, of tokens and of an
+// access, all asked for at once.
+func wantNoAnswer(t *testing.T, r *reviewer, id kube.Identity, access kube.Access, tokens ...string) {
+	t.Helper()
+	var all sync.WaitGroup
+	for _, token := range tokens {
+		all.Go(func() {
+			have, err := r.Authenticate(t.Context(), token)
+			refused := (*kube.RefusedError)(nil)
+			assert.ErrorContains(t, err, "could not be asked")
+			assert.False(t, asRefused(err, &refused), "%v", err)
+			assert.Zero(t, have)
+			assert.NotContains(t, err.Error(), token)
+		})
+	}
+	all.Go(func() {
+		ok, err := r.Allowed(t.Context(), id, access)
+		assert.ErrorContains(t, err, "could not be asked")
+		assert.False(t, ok)
+	})
+	all.Wait()
+}
+
+// TestTheAPIServerIsAway stops it and freezes it: an answer that is kept holds for
+// its time, all else is an error, and it heals by itself.
+func TestTheAPIServerIsAway(t *testing.T) {
+	ctx := t.Context()
+	r := newReviewer(t, kube.ReviewerOptions{})
+	require.NoError(t, shared.Namespace(ctx, "away"))
+	rights(t, "away", "asks", serviceAccount(t, "away", "asker"), verdicts("get"))
+	known, unknown := newToken(t, "away", "asker", ours), newToken(t, "away", "asker", ours)
+	access := kube.Access{Verb: "get", Resource: "verdicts", Namespace: "away"}
+	works := func(token string) {
+		t.Helper()
+		id, err := r.Authenticate(ctx, token)
+		require.NoError(t, err)
+		ok, err := r.Allowed(ctx, id, access)
+		require.NoError(t, err)
+		require.True(t, ok)
+	}
+	works(known)
+	id, err := r.Authenticate(ctx, known)
+	require.NoError(t, err)
+
+	for name, outage := range map[string]struct {
+		begin func() error
+		end   func(context.Context) error
+	}{
+		"stopped": {shared.StopAPIServer, shared.StartAPIServer},
+		"frozen":  {func() error { return shared.PauseAPIServer(ctx) }, shared.ResumeAPIServer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			works(known)
+			require.NoError(t, outage.begin())
+			ended := false
+			defer func() {
+				if !ended {
+					require.NoError(t, outage.end(context.WithoutCancel(ctx)))
+				}
+			}()
+			works(known)
+			r.advance(11 * time.Second)
+			wantNoAnswer(t, r, id, access, known, unknown)
+			short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+			defer cancel()
+			_, err := r.Authenticate(short, unknown)
+			require.ErrorContains(t, err, "could not be asked", "whoever waits is free to leave")
+
+			require.NoError(t, outage.end(ctx))
+			ended = true
+			works(known)
+			works(unknown)
+			r.advance(11 * time.Second)
+		})
+	}
+}
