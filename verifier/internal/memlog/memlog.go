@@ -19,7 +19,11 @@ type Verdict struct {
 	Subject, ID string
 	Header      map[string]string
 	Data        []byte
+	at          time.Time
 }
+
+// dedupeWindow is for how long the log remembers ids, as the real one does.
+const dedupeWindow = 2 * time.Minute
 
 // Log is an event log in memory. Its methods may be called concurrently.
 type Log struct {
@@ -111,6 +115,9 @@ func (l *Log) Records() []*correlate.Record {
 	return slices.Clone(l.records)
 }
 
+// ForgetVerdicts is what the log is before any was published.
+func (l *Log) ForgetVerdicts() { l.change(func() { l.verdicts = nil }) }
+
 // Verdicts returns what was published.
 func (l *Log) Verdicts() []Verdict {
 	l.mu.Lock()
@@ -195,12 +202,12 @@ func (l *Log) PublishVerdict(ctx context.Context, subject, id string, header map
 	var duplicate bool
 	l.change(func() {
 		for i, v := range l.verdicts {
-			if v.ID == id {
+			if v.ID == id && time.Since(v.at) < dedupeWindow {
 				position, duplicate = uint64(i+1), true
 				return
 			}
 		}
-		l.verdicts = append(l.verdicts, Verdict{subject, id, header, data})
+		l.verdicts = append(l.verdicts, Verdict{subject, id, header, data, time.Now()})
 		position = uint64(len(l.verdicts))
 	})
 	return position, duplicate, nil
