@@ -201,8 +201,9 @@ func flawedFor(w *waiter, spans []correlate.FlawedSpan) bool {
 
 // proven wakes those whose windows the proof has reached behind.
 func (q *waiting) proven(state *correlate.State) {
+	known := state.Known()
 	for key, group := range q.byProof {
-		reached := group.reached(state, key)
+		reached := group.reached(state, key, known)
 		for group.heap.Len() > 0 && !group.heap[0].end.After(reached) {
 			q.wake(group.heap[0])
 		}
@@ -215,9 +216,10 @@ type proofGroup struct {
 	heap proofHeap
 }
 
-// reached is up to when what they wait for is there.
-func (g *proofGroup) reached(state *correlate.State, key proofKey) time.Time {
-	known := state.Known().Add(-key.skew)
+// reached is up to when what they wait for is there; placements are known up to an
+// instant.
+func (g *proofGroup) reached(state *correlate.State, key proofKey, known time.Time) time.Time {
+	known = known.Add(-key.skew)
 	if key.placed && len(g.need) == 0 {
 		return known
 	}
