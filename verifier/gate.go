@@ -3,6 +3,7 @@ package verifier
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/falcogate/falcogate/correlate"
@@ -99,6 +100,13 @@ func (s *GateSpec) complete(now time.Time) error {
 	if s.Severity == 0 {
 		s.Severity = correlate.Warning
 	}
+	// As they come back from the store.
+	for _, t := range []*time.Time{&s.Start, &s.End, &s.Deadline} {
+		*t = t.UTC().Round(0)
+	}
+	if len(s.Labels) == 0 {
+		s.Labels = nil
+	}
 	if s.Start.IsZero() && !s.FirstPod {
 		s.Start = now
 	}
@@ -128,8 +136,8 @@ func (s *GateSpec) complete(now time.Time) error {
 		return &FieldError{"labels", fmt.Sprintf("want at most %d, have %d", MaxGateLabels, len(s.Labels))}
 	}
 	for name, value := range s.Labels {
-		if name == "" || len(name) > MaxGateLabel || len(value) > MaxGateLabel {
-			return &FieldError{"labels", fmt.Sprintf("names have 1 to %d characters and values at most as many: %.80q", MaxGateLabel, name)}
+		if name == "" || len(name) > MaxGateLabel || len(value) > MaxGateLabel || strings.Contains(name, "=") {
+			return &FieldError{"labels", fmt.Sprintf("names have 1 to %d characters and no =, and values at most as many: %.80q", MaxGateLabel, name)}
 		}
 	}
 	_, err := s.asked(time.Time{}, DefaultPolicy(), nil, PlacementsAuto)

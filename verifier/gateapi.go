@@ -17,13 +17,26 @@ import (
 // again is the same one. An id is made for a spec without one. The error is a
 // *FieldError, ErrGateDiffers, ErrTooManyGates, ErrGatesNotReady, or the store's.
 func (g *Gates) Open(ctx context.Context, spec GateSpec) (gate *Gate, opened bool, err error) {
-	if spec.ID == "" {
-		spec.ID = nuid.Next()
-	}
-	asked := spec
+	return g.OpenAt(ctx, func(time.Time) (GateSpec, error) { return spec, nil })
+}
+
+// OpenAt is Open with a spec whose times may count from when the gate is opened: spec
+// makes it as of then, and its error is returned. It may be called again with the time
+// at which a gate of that id was opened: who opens the same once more means the same
+// times.
+func (g *Gates) OpenAt(ctx context.Context, spec func(now time.Time) (GateSpec, error)) (gate *Gate, opened bool, err error) {
 	now := g.now()
-	if err := spec.complete(now); err != nil {
+	asked, err := spec(now)
+	if err != nil {
 		return nil, false, err
+	}
+	made := asked.ID == ""
+	if made {
+		asked.ID = nuid.Next()
+	}
+	wrong := asked.complete(now)
+	if made && wrong != nil {
+		return nil, false, wrong
 	}
 	g.mu.Lock()
 	ready, full := g.whole, g.open >= g.maxOpen
@@ -31,23 +44,26 @@ func (g *Gates) Open(ctx context.Context, spec GateSpec) (gate *Gate, opened boo
 	if !ready {
 		return nil, false, ErrGatesNotReady
 	}
-	if there, err := g.Get(ctx, spec.ID); !errors.Is(err, ErrNoGate) {
-		return there, false, cmp.Or(err, differs(there, asked))
+	if !made {
+		// What is there may be older than what its times allow now.
+		if there, err := g.Get(ctx, asked.ID); !errors.Is(err, ErrNoGate) {
+			return reopened(there, spec, err)
+		}
 	}
-	if full {
+	switch {
+	case wrong != nil:
+		return nil, false, wrong
+	case full:
 		return nil, false, fmt.Errorf("%w: %d", ErrTooManyGates, g.maxOpen)
 	}
-	gate = &Gate{GateSpec: spec, State: GateOpen, OpenedAt: now}
+	gate = &Gate{GateSpec: asked, State: GateOpen, OpenedAt: now}
 	revision, err := g.put(ctx, gate, 0)
 	if errors.Is(err, ErrGateChanged) {
-		there, err := g.Get(ctx, spec.ID)
-		if err != nil {
-			return nil, false, err
-		}
-		return there, false, differs(there, asked)
+		there, err := g.Get(ctx, asked.ID)
+		return reopened(there, spec, err)
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("storing gate %s: %w", spec.ID, err)
+		return nil, false, fmt.Errorf("storing gate %s: %w", asked.ID, err)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -55,12 +71,30 @@ func (g *Gates) Open(ctx context.Context, spec GateSpec) (gate *Gate, opened boo
 	return gate, true, nil
 }
 
-// differs is ErrGateDiffers when a gate does not ask what a spec does: what the spec
+// reopened answers who opens a gate that is there, if it could be read.
+func reopened(there *Gate, spec func(time.Time) (GateSpec, error), err error) (*Gate, bool, error) {
+	if err == nil {
+		err = there.differs(spec)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return there, false, nil
+}
+
+// differs is ErrGateDiffers when the gate does not ask what a spec does: what the spec
 // leaves out may be anything that was filled in.
-func differs(there *Gate, asked GateSpec) error {
-	again := asked
-	if err := again.complete(there.OpenedAt); err != nil || !reflect.DeepEqual(again, there.GateSpec) {
-		return fmt.Errorf("%w: gate %s was opened at %s", ErrGateDiffers, there.ID, stamp(there.OpenedAt))
+func (gate *Gate) differs(spec func(time.Time) (GateSpec, error)) error {
+	again, err := spec(gate.OpenedAt)
+	again.ID = gate.ID
+	if err == nil {
+		err = again.complete(gate.OpenedAt)
+	}
+	if !gate.ClosedAt.IsZero() && again.Deadline.After(gate.Deadline) {
+		again.Deadline = gate.Deadline // closing it has moved that
+	}
+	if err != nil || !reflect.DeepEqual(again, gate.GateSpec) {
+		return fmt.Errorf("%w: gate %s was opened at %s", ErrGateDiffers, gate.ID, stamp(gate.OpenedAt))
 	}
 	return nil
 }
@@ -96,8 +130,8 @@ type GateFilter struct {
 	Labels    map[string]string
 }
 
-// List returns the gates that a filter selects, those that were opened last first; of
-// those that are over without what their verdicts rest on.
+// List returns the gates that a filter selects, those that were opened last first;
+// without what their verdicts rest on, and without what Verdict.Withhold leaves out.
 func (g *Gates) List(f GateFilter) ([]*Gate, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -107,7 +141,7 @@ func (g *Gates) List(f GateFilter) ([]*Gate, error) {
 	list := []*Gate{}
 	for _, e := range g.known {
 		if f.selects(e.gate) {
-			list = append(list, e.gate)
+			list = append(list, slimGate(e.gate))
 		}
 	}
 	slices.SortFunc(list, func(a, b *Gate) int { return cmp.Or(b.OpenedAt.Compare(a.OpenedAt), cmp.Compare(a.ID, b.ID)) })

@@ -98,6 +98,11 @@ func (g *Gates) decide(ctx context.Context, e *gateEntry, gate *Gate, work gateW
 	decided.State, decided.Verdict = GateDecided, v
 	v.Gate = &GateRef{ID: gate.ID, OpenedAt: gate.OpenedAt, Labels: gate.Labels, Digest: gate.Digest}
 	v.ID = verdictID(v)
+	// What is stored is what is published, and must fit as that.
+	if _, err := encodeEvent(v); err != nil {
+		g.again(ctx, e, work, "encoding the verdict", err)
+		return
+	}
 	revision, err := g.put(ctx, &decided, work.revision)
 	switch {
 	case errors.Is(err, ErrGateChanged):
@@ -174,16 +179,15 @@ func (g *Gates) again(ctx context.Context, e *gateEntry, work gateWork, doing st
 	}
 	g.meters.retries.Inc()
 	g.logger.WarnContext(ctx, "a gate will be looked at again", "gate", work.id, "doing", doing, "error", err)
-	timer := time.NewTimer(time.Second)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		return
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if e.revision == work.revision && e.waiter == nil {
-		g.enqueue(e)
-	}
+	// The others are not kept waiting for it.
+	time.AfterFunc(retryInterval, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if e.revision == work.revision && e.waiter == nil {
+			g.enqueue(e)
+		}
+	})
 }
+
+// retryInterval is between two looks at a gate of which the first went wrong.
+const retryInterval = time.Second
