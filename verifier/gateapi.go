@@ -1,16 +1,16 @@
 package verifier
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
+	"strings"
 	"time"
 
+	"crypto/rand"
+
 	"github.com/go-json-experiment/json"
-	"github.com/nats-io/nuid"
 )
 
 // Open opens a gate, and reports whether it was not open before: the same gate opened
@@ -32,7 +32,7 @@ func (g *Gates) OpenAt(ctx context.Context, spec func(now time.Time) (GateSpec, 
 	}
 	made := asked.ID == ""
 	if made {
-		asked.ID = nuid.Next()
+		asked.ID = strings.ToLower(rand.Text())
 	}
 	wrong := asked.complete(now)
 	if made && wrong != nil {
@@ -121,43 +121,6 @@ func (g *Gates) get(ctx context.Context, id string) (*Gate, uint64, error) {
 		return nil, 0, fmt.Errorf("gate %s can't be read: %w", id, err)
 	}
 	return gate, revision, nil
-}
-
-// GateFilter selects gates of a list. Every set field narrows it.
-type GateFilter struct {
-	Namespace string
-	State     GateState
-	Labels    map[string]string
-}
-
-// List returns the gates that a filter selects, those that were opened last first;
-// without what their verdicts rest on, and without what Verdict.Withhold leaves out.
-func (g *Gates) List(f GateFilter) ([]*Gate, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !g.whole {
-		return nil, ErrGatesNotReady
-	}
-	list := []*Gate{}
-	for _, e := range g.known {
-		if f.selects(e.gate) {
-			list = append(list, slimGate(e.gate))
-		}
-	}
-	slices.SortFunc(list, func(a, b *Gate) int { return cmp.Or(b.OpenedAt.Compare(a.OpenedAt), cmp.Compare(a.ID, b.ID)) })
-	return list, nil
-}
-
-func (f *GateFilter) selects(gate *Gate) bool {
-	if f.Namespace != "" && gate.Namespace != f.Namespace || f.State != "" && gate.State != f.State {
-		return false
-	}
-	for name, value := range f.Labels {
-		if gate.Labels[name] != value {
-			return false
-		}
-	}
-	return true
 }
 
 // Close ends the window of a gate that is open, now or, when end is given, then: at its
