@@ -2,13 +2,12 @@ package verifier
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"reflect"
 	"strings"
 	"time"
-
-	"crypto/rand"
 
 	"github.com/go-json-experiment/json"
 )

@@ -73,7 +73,10 @@ func (g *Gates) look(e *gateEntry, revision uint64, ask *asked, behind error, ho
 	g.service.tail.View(func(state *correlate.State, asOf uint64) {
 		ask.place(state)
 		v, entries, err = judge(state, asOf, *ask, behind)
-		if err != nil || !hold || v.Verdict != Inconclusive {
+		// Trust in silence is none in what is still to come.
+		settled := ask.Window.End.Add(ask.policy.Settling)
+		early := v != nil && v.Verdict == Pass && g.now().Before(settled)
+		if err != nil || !hold || v.Verdict != Inconclusive && !early {
 			return
 		}
 		pending := v.Pending
@@ -85,7 +88,11 @@ func (g *Gates) look(e *gateEntry, revision uint64, ask *asked, behind error, ho
 		}
 		// A gate that can't pass any more still waits for an alert.
 		e.waiter = g.service.tail.enter(ask, pending, func() { g.woken(e, revision) })
-		if e.due < 0 && g.timers.add(e) {
+		rings := e.gate.Deadline
+		if early && settled.Before(rings) {
+			rings = settled
+		}
+		if g.timers.set(e, rings) {
 			signal(g.alarm)
 		}
 	})

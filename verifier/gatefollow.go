@@ -47,7 +47,8 @@ type GateProgress struct {
 	// one of them has given none.
 	ProvenUntil time.Time `json:"proven_until,omitzero"`
 	// Reason and Message say what stands most against a pass of what has passed of the
-	// window; Pending that it may go away by itself.
+	// window, or what that would rest on when nothing does; Pending that it may go away
+	// by itself.
 	Pending bool       `json:"pending"`
 	Reason  ReasonCode `json:"reason"`
 	Message string     `json:"message"`

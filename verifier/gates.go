@@ -113,8 +113,9 @@ func signal(ch chan struct{}) {
 type gateEntry struct {
 	gate     *Gate // never changed, but replaced
 	revision uint64
-	waiter   *waiter // nil while it is looked at, or final
-	due      int     // its place among timers; -1 for none
+	waiter   *waiter   // nil while it is looked at, or final
+	due      int       // its place among timers; -1 for none
+	rings    time.Time // when it is looked at though nothing has happened; set changes it
 	changed  chan struct{}
 }
 

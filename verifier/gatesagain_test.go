@@ -189,3 +189,51 @@ func TestGatesWaitForTheIndex(t *testing.T) {
 		}
 	})
 }
+
+// Who trusts in silence trusts in the whole window's, and not in that of its beginning.
+func TestGateDoesNotPassBeforeItsEnd(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		end  time.Time
+		then func(*world, *replica) error
+		want verifier.Outcome
+		at   time.Duration // from epoch
+	}{
+		{"at its end", epoch.Add(time.Minute), nil, verifier.Pass, time.Minute + verifier.DefaultSettling},
+		{"with an alert before its end", epoch.Add(time.Minute), func(w *world, _ *replica) error {
+			time.Sleep(59 * time.Second)
+			w.falco.alert(inPod("shadow-1", "web", w.clock(), correlate.Warning))
+			return nil
+		}, verifier.Fail, 59 * time.Second},
+		{"with an alert that was on its way", epoch.Add(time.Minute), func(w *world, _ *replica) error {
+			time.Sleep(time.Minute + 500*time.Millisecond)
+			w.falco.alert(inPod("shadow-1", "web", epoch.Add(59*time.Second), correlate.Warning))
+			return nil
+		}, verifier.Fail, time.Minute + 500*time.Millisecond},
+		{"once it is closed", time.Time{}, func(w *world, r *replica) error {
+			time.Sleep(time.Hour)
+			_, err := r.gates.Close(context.Background(), "g", time.Time{})
+			return err
+		}, verifier.Pass, time.Hour + verifier.DefaultSettling},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				r := startGates(t, w.log, w.store, w.clock, 0)
+				_, _, err := r.gates.Open(t.Context(), verifier.GateSpec{ID: "g", Namespace: "shadow-1", End: tt.end, Evidence: verifier.None})
+				require.NoError(t, err)
+				synctest.Wait()
+				require.Nil(t, r.verdictOf(t, "g"))
+				if tt.then != nil {
+					require.NoError(t, tt.then(w, r))
+				}
+				time.Sleep(2 * time.Minute)
+				synctest.Wait()
+				v := r.verdictOf(t, "g")
+				require.NotNil(t, v)
+				require.Equal(t, tt.want, v.Verdict)
+				require.Equal(t, epoch.Add(tt.at), v.EvaluatedAt)
+			})
+		})
+	}
+}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -131,6 +132,9 @@ func (c *Client) Gates(ctx context.Context, f verifier.GateFilter, limit int) (*
 // gate's end: ask again.
 var ErrStreamEnded = fmt.Errorf("the server ended the stream before the gate's end: %w", io.ErrUnexpectedEOF)
 
+// errSilent says that a connection has died without a word.
+var errSilent = fmt.Errorf("nothing came for %s, not even that it is still there", maxSilence)
+
 // maxSilence is how long a stream may have nothing, not even a comment.
 const maxSilence = 3 * keepAlive
 
@@ -138,14 +142,22 @@ const maxSilence = 3 * keepAlive
 // not connect again: the error is a *ProblemError when the server refused, fn's, ctx's,
 // or tells how the connection was lost. The http.Client's timeout does not count.
 func (c *Client) FollowGate(ctx context.Context, id string, fn func(verifier.GateEvent) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	err := c.followGate(ctx, id, cancel, fn)
+	if err != nil && errors.Is(context.Cause(ctx), errSilent) {
+		return fmt.Errorf("following at %s: %w", c.base.Redacted(), errSilent)
+	}
+	return err
+}
+
+func (c *Client) followGate(ctx context.Context, id string, cancel context.CancelCauseFunc, fn func(verifier.GateEvent) error) error {
 	req, err := c.request(ctx, http.MethodGet, gatePath(id)+"/events", nil, nil)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Accept", eventStreamType)
-	silence := time.AfterFunc(maxSilence, cancel)
+	silence := time.AfterFunc(maxSilence, func() { cancel(errSilent) })
 	defer silence.Stop()
 	patient := *c.http
 	patient.Timeout = 0
