@@ -58,7 +58,8 @@ type GateSpec struct {
 	// End is when the window ends; zero means when the gate is closed.
 	End time.Time `json:"end,omitzero"`
 	// Deadline is when a gate that is not proven is inconclusive; zero means
-	// DefaultPatience behind the end.
+	// DefaultPatience behind the end, or behind now when that is over, and MaxGateTime
+	// from now on without an end.
 	Deadline time.Time `json:"deadline,omitzero"`
 	// What a pass needs, where that is not the service's policy.
 	Evidence           Evidence   `json:"evidence,omitzero"`
@@ -113,8 +114,11 @@ func (s *GateSpec) complete(now time.Time) error {
 	latest := now.Add(MaxGateTime)
 	if s.Deadline.IsZero() {
 		s.Deadline = latest
-		if !s.End.IsZero() {
+		switch {
+		case s.End.After(now):
 			s.Deadline = s.End.Add(DefaultPatience)
+		case !s.End.IsZero():
+			s.Deadline = now.Add(DefaultPatience)
 		}
 	}
 	switch {

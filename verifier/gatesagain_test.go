@@ -31,6 +31,9 @@ func TestOpenGateOnceMore(t *testing.T) {
 		{"times in another zone", func(time.Time) verifier.GateSpec {
 			return verifier.GateSpec{Start: at(time.Minute).In(zone), End: epoch.Add(10 * time.Minute).In(zone)}
 		}},
+		{"a window that is long over", func(now time.Time) verifier.GateSpec {
+			return verifier.GateSpec{Start: now.Add(-12 * time.Minute), End: now.Add(-10 * time.Minute), Sensor: "node-z"}
+		}},
 		{"no end", func(time.Time) verifier.GateSpec { return verifier.GateSpec{} }},
 		{"no labels", func(time.Time) verifier.GateSpec { return verifier.GateSpec{Labels: map[string]string{}} }},
 	} {
