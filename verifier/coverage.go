@@ -3,7 +3,6 @@ package verifier
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -145,13 +144,9 @@ func policyOf(ask asked) PolicyApplied {
 // Withhold leaves out: who is not shown it could find out by trying which guess gives
 // the ID.
 func verdictID(v *Verdict) string {
-	named := *v
-	if named.Withholds() {
-		named.Reasons, named.Coverage.Gaps = slices.Clone(v.Reasons), slices.Clone(v.Coverage.Gaps)
-		named.Withhold()
-	}
+	named := v.withholding()
 	named.ID, named.Alerts, named.EvaluatedAt, named.Withheld = "", nil, time.Time{}, nil
-	data, err := json.Marshal(&named, JSONOptions)
+	data, err := json.Marshal(named, JSONOptions)
 	if err != nil {
 		panic("verifier: a verdict can't be encoded: " + err.Error()) // its types are all encodable
 	}

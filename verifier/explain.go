@@ -120,7 +120,11 @@ func (v *Verdict) asked() (asked, error) {
 	if v.Window.FirstPod {
 		q.Window.Start = time.Time{}
 	}
-	return q.ask(v.EvaluatedAt, Policy{
+	now := v.EvaluatedAt
+	if v.Gate != nil && now.Before(v.Window.End) {
+		now = v.Window.End // a gate may be decided before its window ends
+	}
+	return q.ask(now, Policy{
 		Evidence: v.Evidence, Settling: time.Duration(v.Policy.Settling), ClockSkew: time.Duration(v.Policy.ClockSkew),
 		MaxKernelDropRatio: v.Policy.MaxKernelDropRatio, HostAlerts: v.Policy.HostAlerts, RequireRules: v.Policy.RequireRules,
 	}, v.Policy.Sensors, v.Policy.Placements)

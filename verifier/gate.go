@@ -3,6 +3,7 @@ package verifier
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/falcogate/falcogate/correlate"
@@ -57,7 +58,8 @@ type GateSpec struct {
 	// End is when the window ends; zero means when the gate is closed.
 	End time.Time `json:"end,omitzero"`
 	// Deadline is when a gate that is not proven is inconclusive; zero means
-	// DefaultPatience behind the end.
+	// DefaultPatience behind the end, or behind now when that is over, and MaxGateTime
+	// from now on without an end.
 	Deadline time.Time `json:"deadline,omitzero"`
 	// What a pass needs, where that is not the service's policy.
 	Evidence           Evidence   `json:"evidence,omitzero"`
@@ -99,14 +101,24 @@ func (s *GateSpec) complete(now time.Time) error {
 	if s.Severity == 0 {
 		s.Severity = correlate.Warning
 	}
+	// As they come back from the store.
+	for _, t := range []*time.Time{&s.Start, &s.End, &s.Deadline} {
+		*t = t.UTC().Round(0)
+	}
+	if len(s.Labels) == 0 {
+		s.Labels = nil
+	}
 	if s.Start.IsZero() && !s.FirstPod {
 		s.Start = now
 	}
 	latest := now.Add(MaxGateTime)
 	if s.Deadline.IsZero() {
 		s.Deadline = latest
-		if !s.End.IsZero() {
+		switch {
+		case s.End.After(now):
 			s.Deadline = s.End.Add(DefaultPatience)
+		case !s.End.IsZero():
+			s.Deadline = now.Add(DefaultPatience)
 		}
 	}
 	switch {
@@ -128,8 +140,8 @@ func (s *GateSpec) complete(now time.Time) error {
 		return &FieldError{"labels", fmt.Sprintf("want at most %d, have %d", MaxGateLabels, len(s.Labels))}
 	}
 	for name, value := range s.Labels {
-		if name == "" || len(name) > MaxGateLabel || len(value) > MaxGateLabel {
-			return &FieldError{"labels", fmt.Sprintf("names have 1 to %d characters and values at most as many: %.80q", MaxGateLabel, name)}
+		if name == "" || len(name) > MaxGateLabel || len(value) > MaxGateLabel || strings.Contains(name, "=") {
+			return &FieldError{"labels", fmt.Sprintf("names have 1 to %d characters and no =, and values at most as many: %.80q", MaxGateLabel, name)}
 		}
 	}
 	_, err := s.asked(time.Time{}, DefaultPolicy(), nil, PlacementsAuto)

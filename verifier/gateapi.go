@@ -1,29 +1,41 @@
 package verifier
 
 import (
-	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/nats-io/nuid"
 )
 
 // Open opens a gate, and reports whether it was not open before: the same gate opened
 // again is the same one. An id is made for a spec without one. The error is a
 // *FieldError, ErrGateDiffers, ErrTooManyGates, ErrGatesNotReady, or the store's.
 func (g *Gates) Open(ctx context.Context, spec GateSpec) (gate *Gate, opened bool, err error) {
-	if spec.ID == "" {
-		spec.ID = nuid.Next()
-	}
-	asked := spec
+	return g.OpenAt(ctx, func(time.Time) (GateSpec, error) { return spec, nil })
+}
+
+// OpenAt is Open with a spec whose times may count from when the gate is opened: spec
+// makes it as of then, and its error is returned. It may be called again with the time
+// at which a gate of that id was opened: who opens the same once more means the same
+// times.
+func (g *Gates) OpenAt(ctx context.Context, spec func(now time.Time) (GateSpec, error)) (gate *Gate, opened bool, err error) {
 	now := g.now()
-	if err := spec.complete(now); err != nil {
+	asked, err := spec(now)
+	if err != nil {
 		return nil, false, err
+	}
+	made := asked.ID == ""
+	if made {
+		asked.ID = strings.ToLower(rand.Text())
+	}
+	wrong := asked.complete(now)
+	if made && wrong != nil {
+		return nil, false, wrong
 	}
 	g.mu.Lock()
 	ready, full := g.whole, g.open >= g.maxOpen
@@ -31,23 +43,26 @@ func (g *Gates) Open(ctx context.Context, spec GateSpec) (gate *Gate, opened boo
 	if !ready {
 		return nil, false, ErrGatesNotReady
 	}
-	if there, err := g.Get(ctx, spec.ID); !errors.Is(err, ErrNoGate) {
-		return there, false, cmp.Or(err, differs(there, asked))
+	if !made {
+		// What is there may be older than what its times allow now.
+		if there, err := g.Get(ctx, asked.ID); !errors.Is(err, ErrNoGate) {
+			return reopened(there, spec, err)
+		}
 	}
-	if full {
+	switch {
+	case wrong != nil:
+		return nil, false, wrong
+	case full:
 		return nil, false, fmt.Errorf("%w: %d", ErrTooManyGates, g.maxOpen)
 	}
-	gate = &Gate{GateSpec: spec, State: GateOpen, OpenedAt: now}
+	gate = &Gate{GateSpec: asked, State: GateOpen, OpenedAt: now}
 	revision, err := g.put(ctx, gate, 0)
 	if errors.Is(err, ErrGateChanged) {
-		there, err := g.Get(ctx, spec.ID)
-		if err != nil {
-			return nil, false, err
-		}
-		return there, false, differs(there, asked)
+		there, err := g.Get(ctx, asked.ID)
+		return reopened(there, spec, err)
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("storing gate %s: %w", spec.ID, err)
+		return nil, false, fmt.Errorf("storing gate %s: %w", asked.ID, err)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -55,12 +70,30 @@ func (g *Gates) Open(ctx context.Context, spec GateSpec) (gate *Gate, opened boo
 	return gate, true, nil
 }
 
-// differs is ErrGateDiffers when a gate does not ask what a spec does: what the spec
+// reopened answers who opens a gate that is there, if it could be read.
+func reopened(there *Gate, spec func(time.Time) (GateSpec, error), err error) (*Gate, bool, error) {
+	if err == nil {
+		err = there.differs(spec)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return there, false, nil
+}
+
+// differs is ErrGateDiffers when the gate does not ask what a spec does: what the spec
 // leaves out may be anything that was filled in.
-func differs(there *Gate, asked GateSpec) error {
-	again := asked
-	if err := again.complete(there.OpenedAt); err != nil || !reflect.DeepEqual(again, there.GateSpec) {
-		return fmt.Errorf("%w: gate %s was opened at %s", ErrGateDiffers, there.ID, stamp(there.OpenedAt))
+func (gate *Gate) differs(spec func(time.Time) (GateSpec, error)) error {
+	again, err := spec(gate.OpenedAt)
+	again.ID = gate.ID
+	if err == nil {
+		err = again.complete(gate.OpenedAt)
+	}
+	if !gate.ClosedAt.IsZero() && again.Deadline.After(gate.Deadline) {
+		again.Deadline = gate.Deadline // closing it has moved that
+	}
+	if err != nil || !reflect.DeepEqual(again, gate.GateSpec) {
+		return fmt.Errorf("%w: gate %s was opened at %s", ErrGateDiffers, gate.ID, stamp(gate.OpenedAt))
 	}
 	return nil
 }
@@ -87,43 +120,6 @@ func (g *Gates) get(ctx context.Context, id string) (*Gate, uint64, error) {
 		return nil, 0, fmt.Errorf("gate %s can't be read: %w", id, err)
 	}
 	return gate, revision, nil
-}
-
-// GateFilter selects gates of a list. Every set field narrows it.
-type GateFilter struct {
-	Namespace string
-	State     GateState
-	Labels    map[string]string
-}
-
-// List returns the gates that a filter selects, those that were opened last first; of
-// those that are over without what their verdicts rest on.
-func (g *Gates) List(f GateFilter) ([]*Gate, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !g.whole {
-		return nil, ErrGatesNotReady
-	}
-	list := []*Gate{}
-	for _, e := range g.known {
-		if f.selects(e.gate) {
-			list = append(list, e.gate)
-		}
-	}
-	slices.SortFunc(list, func(a, b *Gate) int { return cmp.Or(b.OpenedAt.Compare(a.OpenedAt), cmp.Compare(a.ID, b.ID)) })
-	return list, nil
-}
-
-func (f *GateFilter) selects(gate *Gate) bool {
-	if f.Namespace != "" && gate.Namespace != f.Namespace || f.State != "" && gate.State != f.State {
-		return false
-	}
-	for name, value := range f.Labels {
-		if gate.Labels[name] != value {
-			return false
-		}
-	}
-	return true
 }
 
 // Close ends the window of a gate that is open, now or, when end is given, then: at its

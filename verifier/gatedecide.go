@@ -73,7 +73,10 @@ func (g *Gates) look(e *gateEntry, revision uint64, ask *asked, behind error, ho
 	g.service.tail.View(func(state *correlate.State, asOf uint64) {
 		ask.place(state)
 		v, entries, err = judge(state, asOf, *ask, behind)
-		if err != nil || !hold || v.Verdict != Inconclusive {
+		// Trust in silence is none in what is still to come.
+		settled := ask.Window.End.Add(ask.policy.Settling)
+		early := v != nil && v.Verdict == Pass && g.now().Before(settled)
+		if err != nil || !hold || v.Verdict != Inconclusive && !early {
 			return
 		}
 		pending := v.Pending
@@ -85,7 +88,11 @@ func (g *Gates) look(e *gateEntry, revision uint64, ask *asked, behind error, ho
 		}
 		// A gate that can't pass any more still waits for an alert.
 		e.waiter = g.service.tail.enter(ask, pending, func() { g.woken(e, revision) })
-		if e.due < 0 && g.timers.add(e) {
+		rings := e.gate.Deadline
+		if early && settled.Before(rings) {
+			rings = settled
+		}
+		if g.timers.set(e, rings) {
 			signal(g.alarm)
 		}
 	})
@@ -98,6 +105,11 @@ func (g *Gates) decide(ctx context.Context, e *gateEntry, gate *Gate, work gateW
 	decided.State, decided.Verdict = GateDecided, v
 	v.Gate = &GateRef{ID: gate.ID, OpenedAt: gate.OpenedAt, Labels: gate.Labels, Digest: gate.Digest}
 	v.ID = verdictID(v)
+	// What is stored is what is published, and must fit as that.
+	if _, err := encodeEvent(v); err != nil {
+		g.again(ctx, e, work, "encoding the verdict", err)
+		return
+	}
 	revision, err := g.put(ctx, &decided, work.revision)
 	switch {
 	case errors.Is(err, ErrGateChanged):
@@ -174,16 +186,15 @@ func (g *Gates) again(ctx context.Context, e *gateEntry, work gateWork, doing st
 	}
 	g.meters.retries.Inc()
 	g.logger.WarnContext(ctx, "a gate will be looked at again", "gate", work.id, "doing", doing, "error", err)
-	timer := time.NewTimer(time.Second)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		return
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if e.revision == work.revision && e.waiter == nil {
-		g.enqueue(e)
-	}
+	// The others are not kept waiting for it.
+	time.AfterFunc(retryInterval, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if e.revision == work.revision && e.waiter == nil {
+			g.enqueue(e)
+		}
+	})
 }
+
+// retryInterval is between two looks at a gate of which the first went wrong.
+const retryInterval = time.Second

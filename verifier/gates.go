@@ -113,8 +113,9 @@ func signal(ch chan struct{}) {
 type gateEntry struct {
 	gate     *Gate // never changed, but replaced
 	revision uint64
-	waiter   *waiter // nil while it is looked at, or final
-	due      int     // its place among timers; -1 for none
+	waiter   *waiter   // nil while it is looked at, or final
+	due      int       // its place among timers; -1 for none
+	rings    time.Time // when it is looked at though nothing has happened; set changes it
 	changed  chan struct{}
 }
 
@@ -193,6 +194,9 @@ func (g *Gates) take(gate *Gate, revision uint64, ours bool) {
 	case e == nil:
 		e = &gateEntry{gate: &Gate{GateSpec: GateSpec{ID: gate.ID}, State: GateCancelled}, due: -1, changed: make(chan struct{})}
 		g.known[gate.ID] = e
+	case e.revision == revision && ours && gate.State == GateDecided && !gate.Published:
+		g.enqueue(e) // the watch was faster than we are, and has left it to us
+		return
 	case e.revision >= revision:
 		return
 	}
@@ -231,7 +235,8 @@ const othersPublish = 5 * time.Second
 // and the store has the rest.
 func slimGate(gate *Gate) *Gate {
 	slim := *gate
-	if v := gate.Verdict; v != nil {
+	if gate.Verdict != nil {
+		v := gate.Verdict.withholding()
 		slim.Verdict = &Verdict{ID: v.ID, Verdict: v.Verdict, Passed: v.Passed, Reason: v.Reason, Message: v.Message, AlertCount: v.AlertCount, AsOf: v.AsOf, EvaluatedAt: v.EvaluatedAt}
 	}
 	return &slim
@@ -256,6 +261,10 @@ func (g *Gates) enqueue(e *gateEntry) {
 
 // work looks at gates that may have an answer, until ctx ends.
 func (g *Gates) work(ctx context.Context) {
+	// By half an index a gate could not pass any more, and would wait for alerts alone.
+	if g.service.tail.caughtUp(ctx) != nil {
+		return
+	}
 	for {
 		g.mu.Lock()
 		g.answerRung()

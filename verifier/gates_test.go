@@ -19,8 +19,9 @@ import (
 
 // replica is a falcogate that decides gates, in a bubble whose time begins at epoch.
 type replica struct {
-	gates *verifier.Gates
-	stop  func()
+	gates   *verifier.Gates
+	service *verifier.Service
+	stop    func()
 }
 
 // bubbleClock is the time in the bubble, counted from epoch.
@@ -29,14 +30,14 @@ func bubbleClock() func() time.Time {
 	return func() time.Time { return epoch.Add(time.Since(began)) }
 }
 
-func startGates(t *testing.T, log *memlog.Log, store *memlog.Gates, clock func() time.Time, maxOpen int) *replica {
+func startGates(t *testing.T, log *memlog.Log, store verifier.GateStore, clock func() time.Time, maxOpen int) *replica {
 	t.Helper()
 	tail := verifier.NewTail(verifier.TailOptions{Log: log, Now: clock})
 	service := verifier.NewService(verifier.ServiceOptions{
 		Log: log, Tail: tail, Now: clock, Policy: verifier.DefaultPolicy(),
 		Subject: func(namespace, verdict string) string { return "falcogate.verdict." + namespace + "." + verdict },
 	})
-	r := &replica{gates: verifier.NewGates(verifier.GatesOptions{Service: service, Store: store, MaxOpen: maxOpen})}
+	r := &replica{service: service, gates: verifier.NewGates(verifier.GatesOptions{Service: service, Store: store, MaxOpen: maxOpen})}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 2)
 	go func() { done <- tail.Run(ctx) }()

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// timerHeap has the gate whose deadline comes first in front.
+// timerHeap has the gate that is looked at first in front.
 type timerHeap struct{ list gateTimers }
 
 type gateTimers []*gateEntry
 
 func (h gateTimers) Len() int           { return len(h) }
-func (h gateTimers) Less(i, j int) bool { return h[i].gate.Deadline.Before(h[j].gate.Deadline) }
+func (h gateTimers) Less(i, j int) bool { return h[i].rings.Before(h[j].rings) }
 
 func (h gateTimers) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
@@ -36,14 +36,23 @@ func (h *gateTimers) Pop() any {
 	return e
 }
 
-func (h *timerHeap) add(e *gateEntry) (first bool) {
+// set has a gate ring at a time, and reports whether it is now the first.
+func (h *timerHeap) set(e *gateEntry, rings time.Time) (first bool) {
+	if e.due >= 0 {
+		if e.rings.Equal(rings) {
+			return false
+		}
+		h.remove(e.due)
+	}
+	e.rings = rings
 	heap.Push(&h.list, e)
 	return e.due == 0
 }
 
 func (h *timerHeap) remove(i int) { heap.Remove(&h.list, i) }
 
-// watchTime has gates looked at whose deadline has come, until ctx ends.
+// watchTime has gates looked at whose deadline has come, or whose window has passed
+// where that is all that was missing, until ctx ends.
 func (g *Gates) watchTime(ctx context.Context) {
 	for {
 		g.mu.Lock()
@@ -52,7 +61,7 @@ func (g *Gates) watchTime(ctx context.Context) {
 		now := g.now()
 		for len(g.timers.list) > 0 {
 			e := g.timers.list[0]
-			if wait := e.gate.Deadline.Sub(now); wait > 0 {
+			if wait := e.rings.Sub(now); wait > 0 {
 				timer = time.NewTimer(wait)
 				ring = timer.C
 				break

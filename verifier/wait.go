@@ -40,6 +40,24 @@ func (t *Tail) Ready() error {
 	return nil
 }
 
+// caughtUp blocks until Ready is nil for the first time, or ctx ends; it returns ctx's
+// error then.
+func (t *Tail) caughtUp(ctx context.Context) error {
+	for {
+		t.mu.RLock()
+		changed := t.changed
+		t.mu.RUnlock()
+		if t.Ready() == nil {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // WaitFor blocks until the state has been applied up to position, and returns
 // nil. It returns ctx's error when that ends first, and ErrTailStopped when Run
 // ends.

@@ -37,6 +37,16 @@ func (v *Verdict) Withhold() {
 	v.Withheld = []string{withheldRules}
 }
 
+// withholding is a copy of the verdict without what Withhold leaves out.
+func (v *Verdict) withholding() *Verdict {
+	c := *v
+	if v.Withholds() {
+		c.Reasons, c.Coverage.Gaps = slices.Clone(v.Reasons), slices.Clone(v.Coverage.Gaps)
+		c.Withhold()
+	}
+	return &c
+}
+
 // withholdRules leaves the rules out of gaps, and of their messages.
 func withholdRules(gaps []Gap) {
 	for i := range gaps {

@@ -45,6 +45,7 @@ func newAlertsCommand(environ []string, streams stdio) *cobra.Command {
 	flags := cmd.Flags()
 	server.register(flags)
 	registerScope(flags, &q)
+	registerLimit(flags, &q)
 	choiceFlag(flags, &q.Scope, "scope", "", "", []string{"all", "host", "unattributed"}, "which alerts, when no namespace is given")
 	choiceFlag(flags, &q.Order, "order", "", httpapi.OrderNewest, []string{httpapi.OrderNewest, httpapi.OrderOldest}, "which come first")
 	flags.StringVar(&q.Cursor, "cursor", "", "`next_cursor` of the list to continue")

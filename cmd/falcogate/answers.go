@@ -29,7 +29,11 @@ func (p *parts) startVerifier() error {
 		Log: p.log, Tail: tail, Subject: eventlog.VerdictSubject, Instance: instance, Logger: p.logger, Registerer: p.registry,
 		Policy: policy, Sensors: p.o.sensors, Placements: verifier.Placements(p.o.placements),
 	})
+	p.gates = verifier.NewGates(verifier.GatesOptions{
+		Service: p.service, Store: gateStore{p.log}, MaxOpen: p.o.maxGates, Logger: p.logger, Registerer: p.registry,
+	})
 	p.background("tail", tail.Run)
+	p.background("gates", p.gates.Run)
 	return nil
 }
 
@@ -57,7 +61,7 @@ func (p *parts) startAPI(ctx context.Context) error {
 		Listen: p.o.listen, TLS: config, Guard: guard, Ready: p.ready, Gatherer: p.registry, Registerer: p.registry, Logger: p.logger,
 	}
 	if p.service != nil {
-		options.Service = p.service
+		options.Service, options.Gates = p.service, p.gates
 	}
 	p.api = httpapi.NewServer(options)
 	if err := p.api.Start(ctx); err != nil {

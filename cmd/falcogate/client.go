@@ -63,9 +63,12 @@ func (o *serverOptions) client() (*httpapi.Client, func(), error) {
 // told what to do about it.
 func (o *serverOptions) asked(err error) error {
 	var refused *httpapi.ProblemError
+	var exit *exitError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &exit):
+		return err // it was not sent
 	case errors.As(err, &refused) && refused.Problem.Status == http.StatusBadRequest:
 		return usagef("%w", err)
 	}
@@ -84,7 +87,19 @@ func registerScope(flags *pflag.FlagSet, q *httpapi.Query) {
 	flags.StringVar(&q.Since, "since", "", "start of the window: `time` (RFC 3339, Unix) or how long ago (10m, 2d)")
 	flags.StringVar(&q.Until, "until", "", "end of the window, likewise; `time` now if not given")
 	flags.StringVar(&q.Severity, "severity", "", "least `priority` that counts, by Falco's names (default warning)")
+}
+
+// registerLimit registers the flag that says how many alerts to show.
+func registerLimit(flags *pflag.FlagSet, q *httpapi.Query) {
 	flags.IntVar(&q.Limit, "limit", 0, "alerts to show at most; 0 is the server's default")
+}
+
+// registerPods registers the flags that name pods otherwise than by a glob.
+func registerPods(flags *pflag.FlagSet, q *httpapi.Query) {
+	flags.StringVarP(&q.Selector, "selector", "l", "", "pods, as a label `selector`")
+	flags.StringVar(&q.Owner, "owner", "", "pods of a workload, as `kind/name` (deployment/web)")
+	flags.StringVar(&q.Hash, "hash", "", "pods of one revision, by the `hash` of their template")
+	flags.StringVar(&q.VCluster, "vcluster", "", "pods of a virtual cluster in the namespace, as `name/namespace`")
 }
 
 // checkScope finds what the server would refuse before it is asked, so that
@@ -106,7 +121,9 @@ func checkScope(cmd *cobra.Command, q httpapi.Query) error {
 	if q.Limit < 0 {
 		return usagef("--limit: have %d, want a number above 0", q.Limit)
 	}
-	for _, flag := range []string{"namespace", "pod", "selector", "owner", "hash", "vcluster", "rule", "sensor", "since", "until", "severity"} {
+	for _, flag := range []string{
+		"namespace", "pod", "selector", "owner", "hash", "vcluster", "rule", "sensor", "since", "until", "severity", "id", "duration", "deadline", "digest", "state",
+	} {
 		// An empty value is a variable that was not set, and must not widen the
 		// question.
 		if f := cmd.Flags().Lookup(flag); f != nil && f.Changed && f.Value.String() == "" {

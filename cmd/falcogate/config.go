@@ -62,7 +62,7 @@ func configure(cmd *cobra.Command, environ []string, path string) error {
 			case !knownAnywhere(cmd, key):
 				unknown = append(unknown, name)
 				return "", nil
-			case flags.Lookup(key) == nil || unconfigurable(key):
+			case flags.Lookup(key) == nil || unconfigurable(key) || onlyGiven(flags.Lookup(key)):
 				return "", nil // another command's
 			}
 			origin[key] = "environment variable " + name
@@ -100,13 +100,22 @@ func unconfigurable(name string) bool {
 // knownAnywhere reports whether any command has a flag of that name. One
 // environment serves all commands.
 func knownAnywhere(cmd *cobra.Command, name string) bool {
-	for _, c := range cmd.Root().Commands() {
-		if c.Flags().Lookup(name) != nil {
-			return true
-		}
-	}
-	return false
+	return hasFlag(cmd.Root(), name)
 }
+
+// hasFlag reports whether a command or one below it has a flag of that name.
+func hasFlag(cmd *cobra.Command, name string) bool {
+	return cmd.Flags().Lookup(name) != nil || slices.ContainsFunc(cmd.Commands(), func(c *cobra.Command) bool { return hasFlag(c, name) })
+}
+
+// givenAnnotation marks flags that the environment does not set, because their name
+// means something else to another command.
+const givenAnnotation = "falcogate/only-given"
+
+// giveOnly marks a flag so.
+func giveOnly(f *pflag.Flag) { f.Annotations = map[string][]string{givenAnnotation: {"true"}} }
+
+func onlyGiven(f *pflag.Flag) bool { return f.Annotations[givenAnnotation] != nil }
 
 // setFlag sets f from a value of a YAML file or of the environment, where a
 // list is written with commas.

@@ -28,6 +28,7 @@ type parts struct {
 	failed    chan error // the first end that nobody asked for
 	log       *lateLog
 	service   *verifier.Service // nil with --only consumer
+	gates     *verifier.Gates   // likewise
 	api       *httpapi.Server
 	kube      *kube.Client // nil until something asks for it
 }

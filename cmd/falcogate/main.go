@@ -109,6 +109,7 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or an error, 3 wrong usage.`,
 	root.AddCommand(
 		newServeCommand(environ, streams),
 		newCheckCommand(environ, streams),
+		newGateCommand(environ, streams),
 		newAlertsCommand(environ, streams),
 		newSensorsCommand(environ, streams),
 		newExplainCommand(environ, streams),

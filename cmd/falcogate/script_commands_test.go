@@ -92,7 +92,7 @@ func scriptStop(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-func scriptKill(ts *testscript.TestScript, _ bool, args []string) {
+func scriptCrash(ts *testscript.TestScript, _ bool, args []string) {
 	_, err := named(ts, args).end(syscall.SIGKILL)
 	ts.Check(err)
 }

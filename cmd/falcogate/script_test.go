@@ -15,7 +15,7 @@ import (
 //	daemon NAME [FLAG...]   starts serve on free ports, waits until it is ready, and
 //	                        sets NAME_API, NAME_INGEST, NAME_NATS and NAME_METRICS
 //	stop NAME               sends SIGTERM and wants exit code 0
-//	kill NAME               sends SIGKILL
+//	crash NAME              sends SIGKILL
 //	nats NAME [PORT]        starts a real nats-server and sets NAME_PORT
 //	certificates            writes ca, server, client and stranger to $WORK
 //	daemon -unready …       does not wait until it is ready
@@ -70,7 +70,7 @@ func runScripts(t *testing.T, dir string, external bool) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"daemon":       scriptDaemon,
 			"stop":         scriptStop,
-			"kill":         scriptKill,
+			"crash":        scriptCrash,
 			"nats":         scriptNATS,
 			"certificates": scriptCertificates,
 			"freeport":     scriptFreePort,

@@ -56,6 +56,7 @@ type serveOptions struct {
 	retention      time.Duration
 	retentionBytes int64
 	indexMaxBytes  int64
+	maxGates       int
 
 	watch      placementOptions
 	policy     policyOptions
@@ -105,6 +106,7 @@ func (o *serveOptions) register(flags *pflag.FlagSet) {
 	durationFlag(flags, &o.retention, "retention", 24*time.Hour, "how long alerts are kept")
 	bytesFlag(flags, &o.retentionBytes, "retention-bytes", 10<<30, "bound on the event log on disk")
 	bytesFlag(flags, &o.indexMaxBytes, "index-max-bytes", 1<<30, "bound on the index in memory")
+	flags.IntVar(&o.maxGates, "max-gates", verifier.DefaultMaxGates, "gates that may be open at once")
 
 	o.watch.register(flags)
 	o.policy.register(flags, false)
@@ -129,6 +131,8 @@ func (o *serveOptions) check() error {
 		return usagef("--tls-cert and --tls-key go together")
 	case o.retention < time.Minute:
 		return usagef("--retention is %s, want a minute or more", o.retention)
+	case o.maxGates < 1:
+		return usagef("--max-gates is %d, want 1 or more", o.maxGates)
 	case o.falcoInterval < time.Millisecond:
 		return usagef("--falco-interval is %s, want 1ms or more", o.falcoInterval)
 	}

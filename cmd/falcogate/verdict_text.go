@@ -42,6 +42,10 @@ func (p printer) verdict(v *verifier.Verdict) error {
 	}
 	p.withheld(v.Withheld)
 	fmt.Fprintf(p.out, "  %-17s %s\n", "id", v.ID)
+	if g := v.Gate; g != nil {
+		fmt.Fprintf(p.out, "  %-17s %s, opened at %s\n", "gate", oneLine(g.ID, 128), when(g.OpenedAt))
+		p.marks(g.Labels, g.Digest)
+	}
 	if len(v.Alerts) == 0 {
 		return nil
 	}

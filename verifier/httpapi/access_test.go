@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,6 +59,54 @@ var matrix = map[string]map[string][]int{
 		"GET /v1/verdicts/" + noVerdict + "/explanation": {401, 401, 404, 404, 404, 404, 404},
 		"GET /v1/verdicts/CART/explanation?limit=1":      {401, 401, 400, 400, 400, 400, 400},
 	},
+	"POST /v1/gates": {
+		`POST /v1/gates {"id":"NEW","namespace":"shop"}`:           {401, 401, 403, 403, 201, 403, 201},
+		`POST /v1/gates {"id":"NEW","namespace":"cart"}`:           {401, 401, 403, 403, 403, 403, 201},
+		`POST /v1/gates {"namespace":"shop","since":"10m"}`:        {401, 401, 403, 403, 201, 403, 201},
+		`POST /v1/gates {"id":"SHOPGATE","namespace":"shop"}`:      {401, 401, 403, 403, 200, 403, 200},
+		`POST /v1/gates {"id":"CARTGATE","namespace":"shop"}`:      {401, 401, 403, 403, 409, 403, 409},
+		`POST /v1/gates {"id":"CARTGATE"}`:                         {401, 401, 400, 400, 400, 400, 400},
+		`POST /v1/gates?namespace=shop {"namespace":"cart"}`:       {401, 401, 400, 400, 400, 400, 400},
+		`POST /v1/gates {"namespace":"shop","severity":"extreme"}`: {401, 401, 403, 403, 400, 403, 400},
+		`POST /v1/gates`: {401, 401, 415, 415, 415, 415, 415},
+	},
+	"GET /v1/gates": {
+		"GET /v1/gates":                              {401, 401, 403, 403, 403, 200, 200},
+		"GET /v1/gates?label=a=b&state=open":         {401, 401, 403, 403, 403, 200, 200},
+		"GET /v1/gates?ns=shop":                      {401, 401, 403, 200, 403, 200, 200},
+		"GET /v1/gates?namespace=shop&label=run%3D7": {401, 401, 403, 200, 403, 200, 200},
+		"GET /v1/gates?namespace=cart":               {401, 401, 403, 403, 403, 200, 200},
+		"GET /v1/gates?namespace=*":                  {401, 401, 400, 400, 400, 400, 400},
+		"GET /v1/gates?namespace=shop&ns=cart":       {401, 401, 400, 400, 400, 400, 400},
+	},
+	"GET /v1/gates/{id}": {
+		"GET /v1/gates/SHOPGATE":          {401, 401, 404, 200, 404, 200, 200},
+		"HEAD /v1/gates/SHOPGATE":         {401, 401, 404, 200, 404, 200, 200},
+		"GET /v1/gates/CARTGATE":          {401, 401, 404, 404, 404, 200, 200},
+		"GET /v1/gates/no-such":           {401, 401, 404, 404, 404, 404, 404},
+		"GET /v1/gates/CARTGATE?verbose=": {401, 401, 400, 400, 400, 400, 400},
+	},
+	"DELETE /v1/gates/{id}": {
+		"DELETE /v1/gates/SHOPGATE": {401, 401, 404, 403, 200, 403, 200},
+		"DELETE /v1/gates/CARTGATE": {401, 401, 404, 404, 404, 403, 200},
+		"DELETE /v1/gates/SHOPOVER": {401, 401, 404, 403, 409, 403, 409},
+		"DELETE /v1/gates/no-such":  {401, 401, 404, 404, 404, 404, 404},
+	},
+	"POST /v1/gates/{id}/close": {
+		"POST /v1/gates/SHOPGATE/close":                 {401, 401, 404, 403, 200, 403, 200},
+		`POST /v1/gates/SHOPGATE/close {"end":"1m"}`:    {401, 401, 404, 403, 200, 403, 200},
+		`POST /v1/gates/SHOPGATE/close {"end":"1h"}`:    {401, 401, 404, 403, 400, 403, 400},
+		"POST /v1/gates/CARTGATE/close":                 {401, 401, 404, 404, 404, 403, 200},
+		"POST /v1/gates/CARTOVER/close":                 {401, 401, 404, 404, 404, 403, 409},
+		"POST /v1/gates/no-such/close":                  {401, 401, 404, 404, 404, 404, 404},
+		`POST /v1/gates/CARTGATE/close {"start":"10m"}`: {401, 401, 400, 400, 400, 400, 400},
+	},
+	"GET /v1/gates/{id}/events": {
+		"GET /v1/gates/SHOPOVER/events":  {401, 401, 404, 200, 404, 200, 200},
+		"HEAD /v1/gates/SHOPGATE/events": {401, 401, 404, 200, 404, 200, 200},
+		"GET /v1/gates/CARTOVER/events":  {401, 401, 404, 404, 404, 200, 200},
+		"GET /v1/gates/no-such/events":   {401, 401, 404, 404, 404, 404, 404},
+	},
 	"GET /v1/diagnosis": {"GET /v1/diagnosis": {401, 401, 403, 403, 403, 200, 200}},
 	"GET /v1/alerts": {
 		"GET /v1/alerts":                    {401, 401, 403, 403, 403, 200, 200},
@@ -103,7 +152,7 @@ func TestAccessMatrix(t *testing.T) {
 						default:
 							want = statuses[2]
 						}
-						res, body := g.as(t, caller, ids.Replace(request))
+						res, body := g.as(t, caller, g.withGates(t, ids.Replace(request)))
 						require.Equal(t, want, res.StatusCode, "%s as %s: %s", request, caller, body)
 						requireRefusal(t, mode, caller, res, body)
 					}
@@ -114,6 +163,31 @@ func TestAccessMatrix(t *testing.T) {
 			}
 		})
 	}
+}
+
+// withGates names in a request gates that are made for it alone: those that are open,
+// and those that are over.
+func (g *guardedRig) withGates(t *testing.T, request string) string {
+	t.Helper()
+	for _, namespace := range []string{"shop", "cart"} {
+		for state, name := range map[string]string{"open": strings.ToUpper(namespace) + "GATE", "over": strings.ToUpper(namespace) + "OVER"} {
+			if !strings.Contains(request, name) {
+				continue
+			}
+			spec := verifier.GateSpec{Namespace: namespace}
+			if strings.Contains(request, "/close") {
+				spec.Start, spec.Severity = clock.Add(-10*time.Minute), correlate.Emergency
+			}
+			gate, _, err := g.gates.Open(t.Context(), spec)
+			require.NoError(t, err)
+			if state == "over" {
+				_, err = g.gates.Cancel(t.Context(), gate.ID)
+				require.NoError(t, err)
+			}
+			request = strings.ReplaceAll(request, name, gate.ID)
+		}
+	}
+	return strings.ReplaceAll(request, "NEW", rand.Text())
 }
 
 // requireRefusal sees that a refusal is a problem that says what it takes.
@@ -194,13 +268,16 @@ type untouched struct{ httpapi.Service }
 
 func (untouched) Now() time.Time { return clock }
 
+// untouchedGates must not be asked either.
+type untouchedGates struct{ httpapi.Gates }
+
 // Who is not allowed is refused before anything is asked of the service, and before
 // their body is read.
 func TestRefusedBeforeAnythingIsDone(t *testing.T) {
-	g := startGuarded(t, "kubernetes", func(o *httpapi.Options) { o.Service = untouched{} })
+	g := startGuarded(t, "kubernetes", func(o *httpapi.Options) { o.Service, o.Gates = untouched{}, untouchedGates{} })
 	for _, request := range []string{
 		"GET /v1/verdict?ns=cart&since=1m&wait=10m", "GET /v1/alerts?ns=cart", "GET /v1/alerts", "GET /v1/sensors", "GET /v1/diagnosis",
-		`POST /v1/verdicts {"namespace":"cart","since":"1m"}`,
+		`POST /v1/verdicts {"namespace":"cart","since":"1m"}`, `POST /v1/gates {"namespace":"cart"}`, "GET /v1/gates", "GET /v1/gates?ns=cart",
 	} {
 		for _, caller := range []string{nobody, unknown, norole, newShop} {
 			res, _ := g.as(t, caller, request)

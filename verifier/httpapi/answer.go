@@ -12,8 +12,19 @@ import (
 	"github.com/falcogate/falcogate/verifier"
 )
 
+// created is an answer about what the request has made.
+type created struct {
+	location string
+	what     any
+}
+
 // answer writes v as JSON.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, v any) {
+	status := http.StatusOK
+	if c, ok := v.(created); ok {
+		w.Header().Set("Location", c.location)
+		status, v = http.StatusCreated, c.what
+	}
 	data, err := json.Marshal(v, verifier.JSONOptions)
 	if err != nil {
 		s.refuse(w, r, nil, fmt.Errorf("encoding the answer: %w", err))
@@ -24,13 +35,14 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, v any) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	// An answer is about one moment; one from a cache would be about another.
 	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
 	_, _ = w.Write(append(data, '\n')) // a client that is gone needs no answer
 }
 
 // refuse answers with a problem. P are the parameters as far as they were read,
 // to call a wrong one by the name that it came under.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p params, err error) {
-	if s.refuseCaller(w, r, err) {
+	if s.refuseCaller(w, r, err) || s.refuseGate(w, r, err) {
 		return
 	}
 	var field *verifier.FieldError
@@ -64,7 +76,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p params, err er
 // notFound answers for paths that there are not.
 func notFound(w http.ResponseWriter, r *http.Request) {
 	problem.Write(w, http.StatusNotFound, fmt.Sprintf(
-		"there is no %.80q: want /v1/verdict, /v1/verdicts, /v1/verdicts/{id}/explanation, /v1/alerts, /v1/sensors, /v1/diagnosis, /healthz, /readyz or /metrics", r.URL.Path))
+		"there is no %.80q: want /v1/verdict, /v1/verdicts, /v1/verdicts/{id}/explanation, /v1/gates, /v1/alerts, /v1/sensors, /v1/diagnosis, /healthz, /readyz or /metrics", r.URL.Path))
 }
 
 // noVerifier answers for the API where only the consumer runs, or only metrics are

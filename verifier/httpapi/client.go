@@ -205,49 +205,67 @@ const maxAnswer = 64 << 20
 // do sends the parameters, in the query string of a GET and the body of a POST,
 // and decodes the answer.
 func (c *Client) do(ctx context.Context, method, path string, p map[string]string, answer any) error {
-	u := c.base.JoinPath(path)
-	var body io.Reader
 	if method == http.MethodPost {
-		data, err := json.Marshal(p, json.Deterministic(true))
-		if err != nil {
-			return fmt.Errorf("encoding the question: %w", err)
-		}
-		body = bytes.NewReader(data)
-	} else {
-		values := url.Values{}
-		for name, value := range p {
-			values.Set(name, value)
-		}
-		u.RawQuery = values.Encode()
+		_, err := c.exchange(ctx, method, path, nil, p, answer)
+		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	values := url.Values{}
+	for name, value := range p {
+		values.Set(name, value)
+	}
+	_, err := c.exchange(ctx, method, path, values, nil, answer)
+	return err
+}
+
+// exchange sends a request, with a body unless that is nil, and decodes the answer.
+func (c *Client) exchange(ctx context.Context, method, path string, query url.Values, body, answer any) (status int, err error) {
+	req, err := c.request(ctx, method, path, query, body)
 	if err != nil {
-		return fmt.Errorf("asking %s: %w", c.base.Redacted(), err)
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if err := c.authorize(req); err != nil {
-		return fmt.Errorf("asking %s: %w", c.base.Redacted(), err)
+		return 0, err
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return err // names the method and the URL already
+		return 0, err // names the method and the URL already
 	}
 	defer func() { _ = res.Body.Close() }() // it was only read
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return fmt.Errorf("reading the answer of %s: %w", c.base.Redacted(), err)
+		return 0, fmt.Errorf("reading the answer of %s: %w", c.base.Redacted(), err)
 	case len(data) > maxAnswer:
-		return errors.New("the answer is larger than any of falcogate's")
-	case res.StatusCode != http.StatusOK:
-		return problemOf(res, data)
+		return 0, errors.New("the answer is larger than any of falcogate's")
+	case res.StatusCode != http.StatusOK && res.StatusCode != http.StatusCreated:
+		return res.StatusCode, problemOf(res, data)
 	}
 	if err := json.Unmarshal(data, answer); err != nil {
-		return fmt.Errorf("the answer of %s is none of falcogate's: %w", c.base.Redacted(), err)
+		return 0, fmt.Errorf("the answer of %s is none of falcogate's: %w", c.base.Redacted(), err)
 	}
-	return nil
+	return res.StatusCode, nil
+}
+
+// request makes a request of the client.
+func (c *Client) request(ctx context.Context, method, path string, query url.Values, body any) (*http.Request, error) {
+	u := c.base.JoinPath(path)
+	u.RawQuery = query.Encode()
+	var content io.Reader
+	if body != nil {
+		data, err := json.Marshal(body, json.Deterministic(true))
+		if err != nil {
+			return nil, fmt.Errorf("encoding the question: %w", err)
+		}
+		content = bytes.NewReader(data)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), content)
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", c.base.Redacted(), err)
+	}
+	if content != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if err := c.authorize(req); err != nil {
+		return nil, fmt.Errorf("asking %s: %w", c.base.Redacted(), err)
+	}
+	return req, nil
 }
 
 // problemOf reads a problem; what is none becomes one, with the beginning of

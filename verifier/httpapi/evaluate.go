@@ -42,7 +42,7 @@ func (s *Server) explain(ctx context.Context, r request) (any, error) {
 		return nil, err // or only a verdict that there is would be refused so
 	}
 	all := err == nil
-	e, err := s.service.Explain(ctx, r.params["id"].value, func(ctx context.Context, namespace string) error {
+	e, err := s.service.Explain(ctx, r.params[paramVerdict].value, func(ctx context.Context, namespace string) error {
 		if all {
 			return nil
 		}

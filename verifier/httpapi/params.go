@@ -31,6 +31,7 @@ const (
 	paramOrder     = "order"
 	paramCursor    = "cursor"
 
+	paramVerdict       = "verdict" // the id of one, in a path
 	paramAsOf          = "as_of"
 	paramWait          = "wait"
 	paramSettling      = "settling"

@@ -138,16 +138,18 @@ func FuzzReadObject(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		given, err := readObject(strings.NewReader(body))
-		if err != nil {
-			var field *verifier.FieldError
-			require.ErrorAs(t, err, &field)
-			require.NotEmpty(t, field.Detail)
-			return
+		for _, structured := range [][]string{nil, {"a"}} {
+			given, err := readObject(strings.NewReader(body), structured)
+			if err != nil {
+				var field *verifier.FieldError
+				require.ErrorAs(t, err, &field)
+				require.NotEmpty(t, field.Detail)
+				continue
+			}
+			for _, p := range given {
+				require.True(t, utf8.ValidString(p.name) && utf8.ValidString(p.value))
+			}
+			_, _ = newParams(given, verdictParams)
 		}
-		for _, p := range given {
-			require.True(t, utf8.ValidString(p.name) && utf8.ValidString(p.value))
-		}
-		_, _ = newParams(given, verdictParams)
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -27,11 +29,23 @@ func (s *Server) table() (all []route) {
 			{get, "/v1/verdict", s.answering(inQuery(verdictParams), ofNamespace(access.Get), s.evaluate)},
 			{post, "/v1/verdicts", s.answering(inBody(verdictParams), ofNamespace(access.Create), s.publish)},
 			// What that needs shows once the verdict is found.
-			{get, "/v1/verdicts/{id}/explanation", s.answering(inPath("id", nil), nil, s.explain)},
+			{get, "/v1/verdicts/{id}/explanation", s.answering(inPath("id", paramVerdict, nil), nil, s.explain)},
 			{get, "/v1/diagnosis", s.answering(inQuery(nil), ofAll, s.diagnose)},
 			{get, "/v1/alerts", s.answering(inQuery(alertsParams), ofList, s.alerts)},
 			{get, "/v1/sensors", s.answering(inQuery(nil), ofAll, s.sensors)},
 		}
+	}
+	if s.service != nil && s.gates != nil {
+		// What those need that name a gate shows once it is found.
+		gate := inPath("id", paramID, nil)
+		all = append(all,
+			route{post, "/v1/gates", s.answering(inGate, ofNamespace(access.Create), s.openGate)},
+			route{get, "/v1/gates", s.answering(inGatesQuery, ofList, s.listGates)},
+			route{get, "/v1/gates/{id}", s.answering(gate, nil, s.getGate)},
+			route{http.MethodDelete, "/v1/gates/{id}", s.answering(gate, nil, s.cancelGate)},
+			route{post, "/v1/gates/{id}/close", s.answering(inClose, nil, s.closeGate)},
+			route{get, "/v1/gates/{id}/events", s.followGate},
+		)
 	}
 	all = append(all, route{get, "/healthz", s.getHealth}, route{get, "/readyz", s.getReady})
 	if s.gatherer != nil {
@@ -44,14 +58,18 @@ func (s *Server) table() (all []route) {
 // routes makes the handler of all paths.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
+	allow := map[string][]string{}
 	for _, r := range s.table() {
-		// Each path is there for any method too, so that a wrong one gets a problem.
-		allow := r.method
-		if allow == http.MethodGet {
-			allow = "GET, HEAD"
-		}
 		mux.HandleFunc(r.method+" "+r.path, s.meters.measured(r.path, r.handle))
-		mux.HandleFunc(r.path, s.meters.measured(r.path, methodNotAllowed(allow)))
+		allow[r.path] = append(allow[r.path], r.method)
+		if r.method == http.MethodGet {
+			allow[r.path] = append(allow[r.path], http.MethodHead)
+		}
+	}
+	// Each path is there for any method too, so that a wrong one gets a problem.
+	for path, methods := range allow {
+		slices.Sort(methods)
+		mux.HandleFunc(path, s.meters.measured(path, methodNotAllowed(strings.Join(methods, ", "))))
 	}
 	if s.service == nil {
 		mux.HandleFunc("/v1/", s.meters.measured("/v1/", noVerifier))
@@ -108,12 +126,13 @@ func inBody(known []string) func(http.ResponseWriter, *http.Request) (params, er
 	return func(w http.ResponseWriter, r *http.Request) (params, error) { return bodyParams(w, r, known) }
 }
 
-// inPath reads one parameter from the path, and those of a query string.
-func inPath(name string, known []string) func(http.ResponseWriter, *http.Request) (params, error) {
+// inPath reads one parameter from the path, where it may have another name, and those of
+// a query string.
+func inPath(there, name string, known []string) func(http.ResponseWriter, *http.Request) (params, error) {
 	return func(_ http.ResponseWriter, r *http.Request) (params, error) {
 		p, err := queryParams(r.URL.RawQuery, known)
 		if err == nil {
-			p[name] = param{name, r.PathValue(name)}
+			p[name] = param{there, r.PathValue(there)}
 		}
 		return p, err
 	}
@@ -130,7 +149,7 @@ func patience(w http.ResponseWriter, p params) error {
 		return err
 	}
 	_, early := p[paramAsOf]
-	_, explained := p["id"]
+	_, explained := p[paramVerdict]
 	if early || explained {
 		wait = replayTime
 	}

@@ -60,6 +60,8 @@ type Options struct {
 	// Service answers questions. Nil, where only the consumer runs, leaves
 	// health and metrics.
 	Service Service
+	// Gates serves gates; it goes with Service. Nil leaves them out.
+	Gates Gates
 	// Ready says what is missing for answers to be had, nil when nothing is.
 	// Nil means always ready.
 	Ready func() error
@@ -74,6 +76,7 @@ type Options struct {
 // Server serves the API. All methods may be called concurrently.
 type Server struct {
 	service  Service
+	gates    Gates
 	guard    access.Guard
 	anywhere bool // a guard was given
 	ready    func() error
@@ -82,6 +85,9 @@ type Server struct {
 	warn     rate.Sometimes
 	meters   serverMetrics
 	draining atomic.Bool
+	streams  context.Context // ends when the streams of events are to
+	endAll   context.CancelFunc
+	interval time.Duration // keepAlive, but for tests
 	started  atomic.Bool
 
 	listen   string
@@ -96,6 +102,7 @@ type Server struct {
 func NewServer(opts Options) *Server {
 	s := &Server{
 		service:  opts.Service,
+		gates:    opts.Gates,
 		guard:    opts.Guard,
 		anywhere: opts.Guard != nil,
 		warn:     rate.Sometimes{First: 1, Interval: unavailableWarnings},
@@ -106,7 +113,9 @@ func NewServer(opts Options) *Server {
 		listen:   opts.Listen,
 		tls:      opts.TLS != nil,
 		done:     make(chan struct{}),
+		interval: keepAlive,
 	}
+	s.streams, s.endAll = context.WithCancel(context.Background())
 	if s.guard == nil {
 		s.guard = access.Open{}
 	}
@@ -167,11 +176,12 @@ func (s *Server) Wait() error {
 // requests are sent here. Everything is still answered.
 func (s *Server) Drain() { s.draining.Store(true) }
 
-// Shutdown drains, stops listening and waits for the requests under way. When
-// ctx ends before they do, their connections are cut and its error returned.
+// Shutdown drains, stops listening, ends streams of events and waits for the other
+// requests under way. When ctx ends before they do, their connections are cut and its error returned.
 // It does nothing before Start has returned, and when it is called again.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
+	s.endAll()
 	if !s.started.Load() {
 		return nil
 	}

@@ -37,6 +37,8 @@ func inPod(ns, pod string, ago time.Duration, p correlate.Priority) *correlate.A
 // rig is a server on loopback over a log in memory.
 type rig struct {
 	log    *memlog.Log
+	store  *memlog.Gates
+	gates  *verifier.Gates
 	server *httpapi.Server
 	http   *http.Client
 	base   string
@@ -52,18 +54,22 @@ func start(t *testing.T, change func(*httpapi.Options)) *rig {
 		Log: log, Tail: tail, Now: now, Registerer: metrics, CatchUp: time.Second,
 		Subject: func(namespace, verdict string) string { return "falcogate.verdict." + namespace + "." + verdict },
 	})
+	store := memlog.NewGates()
+	gates := verifier.NewGates(verifier.GatesOptions{Service: service, Store: store, MaxOpen: 1000, Registerer: metrics})
 	opts := httpapi.Options{
-		Listen: "127.0.0.1:0", Service: service, Ready: service.Ready, Gatherer: metrics, Registerer: metrics,
+		Listen: "127.0.0.1:0", Service: service, Gates: gates, Ready: service.Ready, Gatherer: metrics, Registerer: metrics,
 	}
 	if change != nil {
 		change(&opts)
 	}
 	server := httpapi.NewServer(opts)
+	server.KeepAlive(20 * time.Millisecond)
 	require.NoError(t, server.Start(t.Context()))
 
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
+	done := make(chan error, 2)
 	go func() { done <- tail.Run(ctx) }()
+	go func() { done <- gates.Run(ctx) }()
 	client := &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}
 	t.Cleanup(func() {
 		client.CloseIdleConnections()
@@ -73,9 +79,14 @@ func start(t *testing.T, change func(*httpapi.Options)) *rig {
 		require.NoError(t, server.Wait())
 		cancel()
 		require.NoError(t, <-done)
+		require.NoError(t, <-done)
 	})
 	require.NoError(t, tail.WaitFor(t.Context(), 0))
-	return &rig{log: log, server: server, http: client, base: "http://" + server.Addr()}
+	require.Eventually(t, func() bool {
+		_, err := gates.List(verifier.GateFilter{})
+		return err == nil
+	}, 10*time.Second, time.Millisecond)
+	return &rig{log: log, store: store, gates: gates, server: server, http: client, base: "http://" + server.Addr()}
 }
 
 // head is what comes before an answer's body.
@@ -364,6 +375,10 @@ func TestPathsAndMethods(t *testing.T) {
 		{http.MethodDelete, "/v1/alerts", "GET, HEAD"},
 		{http.MethodPut, "/v1/sensors", "GET, HEAD"},
 		{http.MethodGet, "/v1/verdicts", "POST"},
+		{http.MethodDelete, "/v1/gates", "GET, HEAD, POST"},
+		{http.MethodPost, "/v1/gates/g", "DELETE, GET, HEAD"},
+		{http.MethodGet, "/v1/gates/g/close", "POST"},
+		{http.MethodPost, "/v1/gates/g/events", "GET, HEAD"},
 		{http.MethodPost, "/healthz", "GET, HEAD"},
 		{http.MethodPost, "/metrics", "GET, HEAD"},
 	} {

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/falcogate/falcogate/internal/eventlog"
+	"github.com/falcogate/falcogate/verifier"
+)
+
+// gateStore is the event log as the gates' store. It waits for the log to be there.
+type gateStore struct{ late *lateLog }
+
+func (s gateStore) Put(ctx context.Context, id string, data []byte, revision uint64) (uint64, error) {
+	log, err := s.late.wait(ctx)
+	if err != nil {
+		return 0, err
+	}
+	next, err := log.PutGate(ctx, id, data, revision)
+	if errors.Is(err, eventlog.ErrGateChanged) {
+		err = verifier.ErrGateChanged
+	}
+	return next, err
+}
+
+func (s gateStore) Get(ctx context.Context, id string) ([]byte, uint64, error) {
+	log, err := s.late.wait(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	return log.Gate(ctx, id)
+}
+
+func (s gateStore) Watch(ctx context.Context, fn func([]verifier.GateChange, bool) error) error {
+	log, err := s.late.wait(ctx)
+	if err != nil {
+		return err
+	}
+	return log.WatchGates(ctx, func(changes []eventlog.GateChange, whole bool) error {
+		all := make([]verifier.GateChange, len(changes))
+		for i, c := range changes {
+			all[i] = verifier.GateChange(c)
+		}
+		return fn(all, whole)
+	})
+}

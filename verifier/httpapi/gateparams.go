@@ -1,0 +1,208 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/falcogate/falcogate/verifier"
+)
+
+// Names of parameters of gates.
+const (
+	paramID       = "id"
+	paramDuration = "duration"
+	paramDeadline = "deadline"
+	paramFirstPod = "first_pod"
+	paramLabels   = "labels"
+	paramLabel    = "label" // of a list: NAME=VALUE, several times
+	paramDigest   = "digest"
+	paramState    = "state"
+)
+
+var (
+	gateParams = []string{
+		paramID, paramNamespace, paramSeverity, paramStart, paramFirstPod, paramEnd, paramDuration, paramDeadline,
+		paramPod, paramSelector, paramOwner, paramHash, paramVCluster, paramRule, paramSensor,
+		paramEvidence, paramSettling, paramClockSkew, paramMaxKernelDrop, paramHostAlerts, paramRequireRules,
+		paramLabels, paramDigest,
+	}
+	gatesParams = []string{paramNamespace, paramState, paramLabel, paramLimit}
+	// structured are the members of a gate's body that are more than a string or a
+	// number. Their values are kept as JSON.
+	structured = []string{paramLabels, paramRequireRules, paramFirstPod}
+)
+
+// DefaultListGates is how many gates a list has unless another number is given.
+const DefaultListGates = 100
+
+// gateSpec turns parameters into a gate that is opened at a time. Whether that can be
+// is for the gates to check.
+func (p params) gateSpec(now time.Time) (s verifier.GateSpec, err error) {
+	s.ID, s.Namespace, s.Digest = p[paramID].value, p[paramNamespace].value, p[paramDigest].value
+	s.Pod, s.Selector, s.Owner, s.Hash, s.VCluster = p[paramPod].value, p[paramSelector].value, p[paramOwner].value, p[paramHash].value, p[paramVCluster].value
+	s.Rule, s.Sensor = p[paramRule].value, p[paramSensor].value
+	if s.Severity, err = p.severity(); err != nil {
+		return s, err
+	}
+	if err = p.gateWindow(&s, now); err != nil {
+		return s, err
+	}
+	if err = p.read(paramLabels, func(v string) error {
+		if json.Unmarshal([]byte(v), &s.Labels) != nil {
+			return fmt.Errorf(`want an object whose values are strings, each name once, such as {"run": "7"}`)
+		}
+		return nil
+	}); err != nil {
+		return s, err
+	}
+	rules, rest, err := p.rules()
+	if err != nil {
+		return s, err
+	}
+	c, err := rest.change()
+	s.Evidence, s.Settling, s.ClockSkew = c.Evidence, (*verifier.Duration)(c.Settling), (*verifier.Duration)(c.ClockSkew)
+	s.MaxKernelDropRatio, s.HostAlerts, s.RequireRules = c.MaxKernelDropRatio, c.HostAlerts, rules
+	return s, err
+}
+
+// gateWindow reads the times of a gate that is opened at one.
+func (p params) gateWindow(s *verifier.GateSpec, now time.Time) error {
+	start := now
+	if err := p.read(paramFirstPod, func(v string) error {
+		if v != "true" && v != "false" {
+			return fmt.Errorf("want true or false, have %.40s", v)
+		}
+		s.FirstPod = v == "true"
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := p.read(paramStart, func(v string) (err error) { s.Start, err = ParseTime(v, now); start = s.Start; return err }); err != nil {
+		return err
+	}
+	if err := p.read(paramEnd, func(v string) (err error) { s.End, err = ParseTime(v, now); return err }); err != nil {
+		return err
+	}
+	if err := p.read(paramDuration, func(v string) error {
+		d, err := ParseDuration(v)
+		switch _, ends := p[paramEnd]; {
+		case err != nil:
+			return err
+		case ends:
+			return fmt.Errorf("give an end or a duration, not both")
+		case s.FirstPod:
+			return fmt.Errorf("counts from the start, which is not known with first_pod: give an end, or close the gate")
+		case d == 0:
+			return fmt.Errorf("want more than 0")
+		}
+		s.End = start.Add(d)
+		return nil
+	}); err != nil {
+		return err
+	}
+	return p.read(paramDeadline, func(v string) error {
+		if d, err := ParseDuration(v); err == nil && d > 0 {
+			s.Deadline = now.Add(d) // a deadline in the past is of no use
+			return nil
+		}
+		var err error
+		s.Deadline, err = ParseTime(v, now)
+		return err
+	})
+}
+
+// rules reads require_rules, a list or one text, and returns the other parameters.
+func (p params) rules() ([]string, params, error) {
+	rest := params{}
+	var rules []string
+	for name, g := range p {
+		if name != paramRequireRules {
+			rest[name] = g
+			continue
+		}
+		var text string
+		switch {
+		case json.Unmarshal([]byte(g.value), &rules) == nil:
+		case json.Unmarshal([]byte(g.value), &text) == nil && text != "":
+			rules = ParseRules(text)
+		default:
+			return nil, nil, &verifier.FieldError{Field: g.name, Detail: "want a list of names, or names that are separated by commas"}
+		}
+	}
+	return rules, rest, nil
+}
+
+// inGate reads the parameters of a gate from a body.
+func inGate(w http.ResponseWriter, r *http.Request) (params, error) {
+	return bodyParams(w, r, gateParams, structured...)
+}
+
+// inClose reads which gate is closed, and the parameters of a body if there is one.
+func inClose(w http.ResponseWriter, r *http.Request) (params, error) {
+	p := params{}
+	if r.ContentLength != 0 || r.URL.RawQuery != "" {
+		var err error
+		if p, err = bodyParams(w, r, []string{paramEnd}); err != nil {
+			return p, err
+		}
+	}
+	p[paramID] = param{paramID, r.PathValue("id")}
+	return p, nil
+}
+
+// inGatesQuery reads the parameters of a list of gates, of which one may come several
+// times.
+func inGatesQuery(_ http.ResponseWriter, r *http.Request) (params, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return queryParams(r.URL.RawQuery, gatesParams)
+	}
+	labels := map[string]string{}
+	for _, label := range values[paramLabel] {
+		name, value, found := strings.Cut(label, "=")
+		_, twice := labels[name]
+		switch {
+		case !found || name == "":
+			return nil, &verifier.FieldError{Field: paramLabel, Detail: fmt.Sprintf("want NAME=VALUE, have %.80q", label)}
+		case twice:
+			return nil, &verifier.FieldError{Field: paramLabel, Detail: fmt.Sprintf("%.80q is given more than once", name)}
+		}
+		labels[name] = value
+	}
+	delete(values, paramLabel)
+	p, err := queryParams(values.Encode(), gatesParams)
+	if err != nil || len(labels) == 0 {
+		return p, err
+	}
+	text, err := json.Marshal(labels)
+	p[paramLabel] = param{paramLabel, string(text)}
+	return p, err
+}
+
+// gateFilter turns parameters into which gates are listed, and how many at most.
+func (p params) gateFilter() (f verifier.GateFilter, limit int, err error) {
+	f.Namespace = p[paramNamespace].value
+	if err = p.read(paramState, func(v string) error {
+		f.State = verifier.GateState(v)
+		states := []verifier.GateState{verifier.GateOpen, verifier.GateClosed, verifier.GateDecided, verifier.GateCancelled}
+		if !slices.Contains(states, f.State) {
+			return fmt.Errorf("unknown state %.40q: want %s, %s, %s or %s", v, states[0], states[1], states[2], states[3])
+		}
+		return nil
+	}); err != nil {
+		return f, 0, err
+	}
+	if err = p.read(paramLabel, func(v string) error { return json.Unmarshal([]byte(v), &f.Labels) }); err != nil {
+		return f, 0, err
+	}
+	if limit, err = p.limit(); limit == 0 {
+		limit = DefaultListGates
+	}
+	return f, limit, err
+}
