@@ -69,7 +69,9 @@ func TestAccess(t *testing.T) {
 
 	kubelet, err := cluster.JoinNode(ctx, controlplane.UniqueName("access"), nil)
 	require.NoError(t, err)
-	pod, err := kubelet.CreateRunning(ctx, controlplane.Pod(own, "deleted"))
+	deleted := controlplane.Pod(own, "deleted")
+	deleted.Spec.ServiceAccountName = reader
+	pod, err := kubelet.CreateRunning(ctx, deleted)
 	require.NoError(t, err)
 	ofAPod := token(reader, controlplane.TokenOptions{Pod: pod})
 	require.NoError(t, kubelet.Delete(ctx, pod))
