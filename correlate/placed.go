@@ -16,7 +16,8 @@ type Placed struct {
 	// Pods are the pods themselves.
 	Pods *PodSet
 	// Ran is how many of them certainly had a container of their own running in the
-	// window, whatever the skew of clocks: with none, silence means nothing.
+	// window, whatever the skew of clocks, if all of Unknown is: with none, silence
+	// means nothing.
 	Ran int
 	// Unknown are the parts of the window, widened by the skew of clocks, for which
 	// it is not known which pods there were, in order.

@@ -13,15 +13,15 @@ const keptContainers = 64
 
 // pod is one pod. Times are nanoseconds, 0 when not known.
 type pod struct {
-	id                                    podID
-	namespace, name                       string
-	node, hostname                        unique.Handle[string]
-	words                                 []word // in the order in which they were said first
-	containers                            []containerID
-	created, scheduled, started, finished int64
-	ended                                 int64 // 0 until it is told to be gone
-	any                                   int64 // before it the pod may have been in any guise
-	index                                 int   // in the list of its namespace
+	id                          podID
+	namespace, name             string
+	node, hostname              unique.Handle[string]
+	words                       []word // in the order in which they were said first
+	containers                  []containerID
+	created, scheduled, started int64
+	ended                       int64 // 0 until it is told to be gone
+	any                         int64 // before it the pod may have been in any guise
+	index                       int   // in the list of its namespace
 }
 
 // podID is a hash of a pod's uid.
@@ -46,39 +46,76 @@ func shortID(id string) (short containerID, ok bool) {
 }
 
 // take takes over what a watcher told. What was known of the pod's times is not
-// forgotten, and one that is gone does not come back.
-func (known *pod) take(w *watcher, all *watchers, body *Placement, logged int64) {
+// forgotten, and one that is gone does not come back; but a watcher that is behind may
+// still tell how it was before.
+func (known *pod) take(w *watcher, body *Placement, logged int64) {
 	known.created = earliestOf(known.created, body.Created)
 	known.scheduled = earliestOf(known.scheduled, body.Scheduled)
 	known.started = earliestOf(known.started, body.Started)
-	if known.ended > 0 {
+	told := guiseOf(body)
+	if !body.Gone {
+		known.say(w, told, logged)
 		return
 	}
-	known.say(w, guiseOf(body), logged)
-	if body.Gone {
-		known.end(all, body, logged)
+	said := known.says(w)
+	again := known.ended > 0 && !said
+	ended, finished := endOf(body, logged)
+	if known.ended == 0 || ended < known.ended {
+		known.ended = ended
+	}
+	if !again {
+		known.say(w, told, logged)
+		known.end(w, said, body.Linger > 0, ended, finished)
+		return
+	}
+	for i := range known.words {
+		if l := &known.words[i]; l.guise == told {
+			l.from = min(l.from, w.since(logged))
+			l.past(w.knowing() || body.Linger > 0, ended)
+			return
+		}
+	}
+	known.say(w, told, logged)
+	known.end(w, said, body.Linger > 0, ended, 0)
+}
+
+// endOf is when a pod that is gone has ended at the latest, and when its containers
+// did where that is known.
+func endOf(body *Placement, logged int64) (ended, finished int64) {
+	ended = max(logged+min(max(int64(body.Linger), 0), maxNanos), 1)
+	if !body.Finished.IsZero() {
+		finished = max(nanos(body.Finished), 1)
+		if body.Linger <= 0 {
+			ended = min(ended, finished+int64(time.Second)) // its seconds are rounded down
+		}
+	}
+	return ended, finished
+}
+
+// end notes that a watcher says of the pod that it is gone. Said is whether it had said
+// that it was there: then it was until what the watcher knows. Containers that linger
+// are nothing that a watcher would have to know.
+func (known *pod) end(w *watcher, said, lingers bool, ended, finished int64) {
+	for i := range known.words {
+		l := &known.words[i]
+		if l.by&w.bit == 0 {
+			continue
+		}
+		until := l.until
+		l.unsay(w)
+		l.past(lingers || w.knowing(), ended)
+		if !said {
+			l.until = until
+		}
+		if finished > 0 && w.knowing() {
+			l.until = max(l.until, finished)
+		}
 	}
 }
 
-// end notes that the pod is gone.
-func (known *pod) end(all *watchers, body *Placement, logged int64) {
-	known.ended = logged + min(max(int64(body.Linger), 0), maxNanos)
-	if !body.Finished.IsZero() {
-		known.finished = max(nanos(body.Finished), 1)
-		if body.Linger <= 0 {
-			known.ended = min(known.ended, known.finished+int64(time.Second)) // its seconds are rounded down
-		}
-	}
-	for i := range known.words {
-		l := &known.words[i]
-		if l.by == 0 {
-			continue
-		}
-		if l.until = max(l.until, all.reach(l.by, 0)); known.finished > 0 {
-			l.until = known.finished
-		}
-		l.by, l.to = 0, known.ended
-	}
+// says reports whether a watcher says that the pod is there.
+func (known *pod) says(w *watcher) bool {
+	return slices.ContainsFunc(known.words, func(l word) bool { return l.by&w.bit != 0 })
 }
 
 // over is when the pod has ended at the latest, or 0 while a watcher says that it is

@@ -78,7 +78,7 @@ func (p *placements) placement(body *Placement, position uint64, logged int64) *
 	if !w.whole {
 		w.told[id] = position
 	}
-	known.take(w, &p.watchers, body, logged)
+	known.take(w, body, logged)
 	moved := p.settle(known, body)
 	if !known.onNode() || !p.contain(known, body.Containers) && !moved {
 		return nil
@@ -123,13 +123,19 @@ func (p *placements) watch(body *Watch, position uint64, logged int64) {
 	w.reaches(asOf.logged)
 }
 
-// unsay takes back what a watcher said of the pods that keep does not report.
+// unsay takes back what a watcher said, but for the pods that keep reports: what it
+// says of those is told anew.
 func (p *placements) unsay(w *watcher, logged int64, keep func(*pod) bool) {
 	for _, known := range p.pods {
 		for i := range known.words {
-			if l := &known.words[i]; l.by&w.bit != 0 && (keep == nil || !keep(known)) {
-				l.by &^= w.bit
-				l.until, l.doubt = max(l.until, w.to()), max(l.doubt, logged)
+			l := &known.words[i]
+			switch {
+			case l.by&w.bit == 0:
+			case keep != nil && keep(known):
+				l.fresh &^= w.bit
+			default:
+				l.unsay(w)
+				l.doubt = max(l.doubt, logged)
 			}
 		}
 	}

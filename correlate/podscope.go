@@ -108,11 +108,27 @@ func (s *podSelection) presences(known *pod, yield func(presence)) {
 	if known.any > 0 && s.guises != nil {
 		yield(presence{from: began, to: min(ended, known.any), since: maxNanos})
 	}
+	// A pod that was never out of the scope was in it also while it is open which of
+	// two guises it had.
+	whole := presence{since: maxNanos, until: 0}
+	always := known.any == 0 || s.guises == nil
 	for i := range known.words {
-		if l := &known.words[i]; s.has(l.guise) {
-			to, until := s.span(l)
-			yield(presence{max(began, l.from), min(ended, to), l.since, min(ended, until)})
+		l := &known.words[i]
+		_, until := s.span(l)
+		whole.since, whole.until = min(whole.since, l.since), max(whole.until, min(ended, until))
+		always = always && s.has(l.guise)
+	}
+	for i := range known.words {
+		l := &known.words[i]
+		if !s.has(l.guise) {
+			continue
 		}
+		to, until := s.span(l)
+		in := presence{max(began, l.from), min(ended, to), l.since, min(ended, until)}
+		if always {
+			in.since, in.until = whole.since, whole.until
+		}
+		yield(in)
 	}
 }
 
@@ -120,7 +136,7 @@ func (s *podSelection) presences(known *pod, yield func(presence)) {
 // watchers do not know, others do, where all is known: that they do not say so means
 // that it was not so.
 func (s *podSelection) span(l *word) (to, until int64) {
-	until = max(l.until, s.p.watchers.reach(l.by, s.floor))
+	until = max(l.until, s.p.watchers.reach(l.by&^l.fresh, s.floor))
 	to = max(until, l.to)
 	if s.unknown <= to {
 		return to, until

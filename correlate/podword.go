@@ -23,6 +23,9 @@ type guise struct {
 type word struct {
 	guise unique.Handle[guise]
 	by    uint64 // bits of the watchers whose last word it is
+	// fresh are those of by that have said so only since they lost what they knew, so
+	// that this does not tell up to when it is so.
+	fresh uint64
 	// from is the earliest, and since the latest at which it can have become so.
 	from, since int64
 	// until is up to when those who have said otherwise since knew it to be so; to is
@@ -47,32 +50,54 @@ func (known *pod) say(w *watcher, told unique.Handle[guise], logged int64) {
 			l.leave(w, logged)
 		}
 	}
+	now := word{guise: told, by: w.bit, fresh: w.bit, from: w.since(logged), since: logged}
+	switch {
+	case w.whole:
+		now.fresh = 0
+	case w.list.open:
+		now.since = w.list.logged
+	}
 	for i := range known.words {
 		if l := &known.words[i]; l.by != 0 && l.guise == told {
 			l.by |= w.bit
-			l.from = min(l.from, w.since(logged))
+			l.fresh |= now.fresh
+			l.from, l.since = min(l.from, now.from), min(l.since, now.since)
 			return
 		}
 	}
-	l := word{guise: told, by: w.bit}
-	if len(known.words) > 0 { // else it is taken to have been so from its beginning
-		l.from, l.since = w.since(logged), logged
-		if w.list.open && !w.whole {
-			l.since = w.list.logged
+	if len(known.words) == 0 {
+		now.from = 0
+		if w.whole {
+			now.since = 0 // it is new, and so was not in another
 		}
 	}
-	known.words = append(known.words, l)
+	known.words = append(known.words, now)
 	known.trim()
 }
 
 // leave notes that a watcher says otherwise now.
 func (l *word) leave(w *watcher, logged int64) {
+	l.unsay(w)
+	l.past(w.knowing(), logged)
+}
+
+// unsay notes that a watcher does not say so any more. It was so up to where that knows
+// all pods.
+func (l *word) unsay(w *watcher) {
+	if l.fresh&w.bit == 0 {
+		l.until = max(l.until, w.to())
+	}
 	l.by &^= w.bit
-	l.until = max(l.until, w.to())
-	if w.whole {
-		l.to = max(l.to, logged)
+	l.fresh &^= w.bit
+}
+
+// past notes that the word has ended before an instant, by what a watcher knows or by
+// what it says.
+func (l *word) past(known bool, ended int64) {
+	if known {
+		l.to = max(l.to, ended)
 	} else {
-		l.doubt = max(l.doubt, logged)
+		l.doubt = max(l.doubt, ended)
 	}
 }
 

@@ -119,19 +119,25 @@ func (w *watcher) reaches(to int64) {
 	}
 }
 
-// to is up to when the watcher has ever known all; 0 when it never did.
+// to is up to when the watcher has ever known all; 0 when it never did. That a list is
+// whole is not enough: it may have been a little old when it began.
 func (w *watcher) to() int64 {
-	if len(w.spans) == 0 {
-		return 0
+	for i := len(w.spans) - 1; i >= 0; i-- {
+		if span := &w.spans[i]; span.to > span.from {
+			return span.to
+		}
 	}
-	return w.spans[len(w.spans)-1].to
+	return 0
 }
+
+// knowing reports whether the watcher knows all pods now, or will once a list is whole.
+func (w *watcher) knowing() bool { return w.whole || w.list.open }
 
 // since is the earliest at which something that is told now can have changed.
 func (w *watcher) since(logged int64) int64 {
 	switch {
 	case w.whole:
-		return w.to() // what there was then is told already
+		return w.spans[len(w.spans)-1].to // what there was then is told already
 	case w.list.open:
 		return w.list.logged // what was before that will never be known
 	}
@@ -156,7 +162,7 @@ func (w *watcher) forget(before int64) bool {
 		span := &w.spans[i]
 		span.lists = slices.DeleteFunc(span.lists, func(list knownList) bool { return list.asOf < before })
 	}
-	if w.whole && w.to() < before {
+	if w.whole && w.spans[len(w.spans)-1].to < before {
 		w.lose()
 	}
 	w.spans = slices.DeleteFunc(w.spans, func(s knownSpan) bool { return s.to < before })

@@ -67,9 +67,9 @@ func (all *watchers) drop(w *watcher) {
 func (all *watchers) reach(by uint64, floor int64) (to int64) {
 	for ; by != 0; by &= by - 1 {
 		w := all.slots[bits.TrailingZeros64(by)]
-		if n := len(w.spans); n > 0 {
-			if _, ok := w.spans[n-1].believed(floor); ok {
-				to = max(to, w.spans[n-1].to)
+		for i := len(w.spans) - 1; i >= 0 && w.spans[i].to > to; i-- {
+			if _, ok := w.spans[i].believed(floor); ok {
+				to = w.spans[i].to
 			}
 		}
 	}
