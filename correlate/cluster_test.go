@@ -164,9 +164,9 @@ func (c *cluster) podStep(t *rapid.T) {
 
 // watcherStep lets a watcher do something.
 func (c *cluster) watcherStep(t *rapid.T, w *clusterWatcher) {
-	lost := rapid.IntRange(0, 40).Draw(t, "lost") == 0
+	lost := rapid.IntRange(0, 80).Draw(t, "lost") == 0
 	switch what := rapid.IntRange(0, 30).Draw(t, "what"); {
-	case what == 0 || w.told.Session == 0:
+	case what == 0 && rapid.Bool().Draw(t, "again") || w.told.Session == 0:
 		// It starts anew: a mark, and then it asks the API for all.
 		w.told.Session += rapid.Uint64Range(1, 3).Draw(t, "session")
 		*w = clusterWatcher{told: Told{Watcher: w.told.Watcher, Session: w.told.Session}, early: rapid.Bool().Draw(t, "tells before the list")}
@@ -185,12 +185,12 @@ func (c *cluster) watcherStep(t *rapid.T, w *clusterWatcher) {
 		p := w.pending[0]
 		w.pending = w.pending[1:]
 		c.tell(w, p, lost)
-	case !w.listing && (what < 5 || !w.whole && what < 15):
+	case !w.listing && (what < 3 || !w.whole && what < 20):
 		if asOf := c.citable(w); asOf > 0 {
 			w.asOf, w.listing, w.pending = asOf, true, c.view(w, c.goneListed)
 			c.mark(w, Listing, asOf, lost)
 		}
-	case what < 12:
+	case what < 15:
 		c.mark(w, Watching, c.citable(w), lost)
 	case w.seen < len(c.changes):
 		p := c.changes[w.seen].p

@@ -84,9 +84,9 @@ func (s *State) Placed(scope PodScope, w Window, skew time.Duration) Placed {
 // ran reports whether a container of the pod certainly ran in [from, to) while the pod
 // was there as it is asked for. That it started is told in whole seconds.
 func (known *pod) ran(in *presence, from, to, skew int64) bool {
-	since := max(in.since, known.started)
-	return known.started > 0 && since <= in.until &&
-		max(in.since, known.started+int64(time.Second))+skew <= to && in.until-skew > from
+	since := max(in.since, known.started+int64(time.Second)) + skew
+	both := in.always && in.since <= in.until || since <= in.until // it started while it was so
+	return known.started > 0 && both && since <= to && in.until-skew > from
 }
 
 // Known is up to when placements are known; zero when they never were. There may be

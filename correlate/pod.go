@@ -45,16 +45,16 @@ func shortID(id string) (short containerID, ok bool) {
 	return short, copy(short[:], id) == len(short)
 }
 
-// take takes over what a watcher told. What was known of the pod's times is not
+// take takes over what a watcher told, of how the pod certainly was at an instant. What was known of the pod's times is not
 // forgotten, and one that is gone does not come back; but a watcher that is behind may
 // still tell how it was before.
-func (known *pod) take(w *watcher, body *Placement, logged int64) {
+func (known *pod) take(w *watcher, body *Placement, logged, certain int64) {
 	known.created = earliestOf(known.created, body.Created)
 	known.scheduled = earliestOf(known.scheduled, body.Scheduled)
 	known.started = earliestOf(known.started, body.Started)
 	told := guiseOf(body)
 	if !body.Gone {
-		known.say(w, told, logged)
+		known.say(w, told, logged, certain)
 		return
 	}
 	said := known.says(w)
@@ -64,7 +64,7 @@ func (known *pod) take(w *watcher, body *Placement, logged int64) {
 		known.ended = ended
 	}
 	if !again {
-		known.say(w, told, logged)
+		known.say(w, told, logged, certain)
 		known.end(w, said, body.Linger > 0, ended, finished)
 		return
 	}
@@ -75,7 +75,7 @@ func (known *pod) take(w *watcher, body *Placement, logged int64) {
 			return
 		}
 	}
-	known.say(w, told, logged)
+	known.say(w, told, logged, certain)
 	known.end(w, said, body.Linger > 0, ended, 0)
 }
 

@@ -75,10 +75,14 @@ func (p *placements) placement(body *Placement, position uint64, logged int64) *
 			return nil
 		}
 	}
+	certain := logged
 	if !w.whole {
+		if w.list.open && w.told[id] < w.list.asOf.position {
+			certain = w.list.logged // the list tells how it was then
+		}
 		w.told[id] = position
 	}
-	known.take(w, body, logged)
+	known.take(w, body, logged, certain)
 	moved := p.settle(known, body)
 	if !known.onNode() || !p.contain(known, body.Containers) && !moved {
 		return nil

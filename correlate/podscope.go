@@ -97,6 +97,7 @@ type presence struct {
 	// since and until is what of it is certain, as far as the pod's guise goes and
 	// that it was there; since is the greater where nothing is.
 	since, until int64
+	always       bool // the pod is in the scope whenever it is there
 }
 
 // presences goes through those of a pod.
@@ -105,7 +106,7 @@ func (s *podSelection) presences(known *pod, yield func(presence)) {
 	if ended == 0 {
 		ended = maxNanos
 	}
-	if known.any > 0 && s.guises != nil {
+	if known.any > 0 {
 		yield(presence{from: began, to: min(ended, known.any), since: maxNanos})
 	}
 	// A pod that was never out of the scope was in it also while it is open which of
@@ -124,7 +125,7 @@ func (s *podSelection) presences(known *pod, yield func(presence)) {
 			continue
 		}
 		to, until := s.span(l)
-		in := presence{max(began, l.from), min(ended, to), l.since, min(ended, until)}
+		in := presence{max(began, l.from), min(ended, to), l.since, min(ended, until), always}
 		if always {
 			in.since, in.until = whole.since, whole.until
 		}

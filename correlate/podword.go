@@ -39,8 +39,10 @@ func guiseOf(body *Placement) unique.Handle[guise] {
 	return unique.Make(guise{labelSet(body.Labels), unique.Make(body.Controller), unique.Make(body.Workload)})
 }
 
-// say notes that a watcher told the pod in a guise.
-func (known *pod) say(w *watcher, told unique.Handle[guise], logged int64) {
+// say notes that a watcher told the pod in a guise, in which it certainly was at an
+// instant.
+func (known *pod) say(w *watcher, told unique.Handle[guise], logged, certain int64) {
+	said := false
 	for i := range known.words {
 		switch l := &known.words[i]; {
 		case l.by&w.bit == 0:
@@ -48,14 +50,15 @@ func (known *pod) say(w *watcher, told unique.Handle[guise], logged int64) {
 			return
 		default:
 			l.leave(w, logged)
+			said = true
 		}
 	}
-	now := word{guise: told, by: w.bit, fresh: w.bit, from: w.since(logged), since: logged}
-	switch {
-	case w.whole:
+	now := word{guise: told, by: w.bit, fresh: w.bit, from: w.since(logged), since: certain}
+	if w.whole {
 		now.fresh = 0
-	case w.list.open:
-		now.since = w.list.logged
+		if !said {
+			now.since = 0 // it is new, and so was not in another
+		}
 	}
 	for i := range known.words {
 		if l := &known.words[i]; l.by != 0 && l.guise == told {
@@ -67,9 +70,6 @@ func (known *pod) say(w *watcher, told unique.Handle[guise], logged int64) {
 	}
 	if len(known.words) == 0 {
 		now.from = 0
-		if w.whole {
-			now.since = 0 // it is new, and so was not in another
-		}
 	}
 	known.words = append(known.words, now)
 	known.trim()
