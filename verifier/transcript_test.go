@@ -103,7 +103,7 @@ func (tr *transcript) check(w *words) string {
 	if err != nil {
 		return "refused: " + err.Error()
 	}
-	v, _, err := judge(tr.state, tr.position, ask, behind)
+	v, _, err := judge(tr.state, tr.position, &ask, behind)
 	if err == nil && !whole {
 		return verdictText(v)
 	}

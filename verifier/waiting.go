@@ -137,7 +137,7 @@ func (q *waiting) stir(state *correlate.State, batch []*correlate.Record) {
 		}
 	}
 	for w := range q.all {
-		if changes.Overflow || flawedFor(w, changes.Flawed) {
+		if changes.Overflow || changes.Attributed || flawedFor(w, changes.Flawed) {
 			q.wake(w)
 		}
 	}
