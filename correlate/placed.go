@@ -50,7 +50,7 @@ func (s *State) Placed(scope PodScope, w Window, skew time.Duration) Placed {
 	sel.init(scope, &s.placements, s.index.floor)
 	if n := len(gaps); n > 0 {
 		last := gaps[n-1]
-		sel.unknown = last.to
+		sel.unknown = knownSpan{from: gaps[0].from, to: last.to}
 		out.Open = last.to == to && s.placements.open(last.from, s.index.floor, nanos(s.logged))
 	}
 	if sp == nil {

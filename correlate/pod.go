@@ -82,7 +82,7 @@ func (known *pod) take(w *watcher, body *Placement, logged, certain int64) {
 // endOf is when a pod that is gone has ended at the latest, and when its containers
 // did where that is known.
 func endOf(body *Placement, logged int64) (ended, finished int64) {
-	ended = max(logged+min(max(int64(body.Linger), 0), maxNanos), 1)
+	ended = max(logged+min(max(int64(body.Linger), 0), maxNanos-logged), 1)
 	if !body.Finished.IsZero() {
 		finished = max(nanos(body.Finished), 1)
 		if body.Linger <= 0 {
@@ -103,7 +103,9 @@ func (known *pod) end(w *watcher, said, lingers bool, ended, finished int64) {
 		}
 		until := l.until
 		l.unsay(w)
-		l.past(lingers || w.knowing(), ended)
+		if l.past(lingers || w.knowing(), ended); lingers && !w.knowing() {
+			l.from = 0 // when it was told to be gone tells nothing of when it was
+		}
 		if !said {
 			l.until = until
 		}

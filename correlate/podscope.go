@@ -46,9 +46,9 @@ type podSelection struct {
 	scope PodScope
 	p     *placements
 	floor int64
-	// unknown is the end of the last part of the span in which it is not known which
-	// pods there were; 0 when there is none.
-	unknown int64
+	// unknown is from the first to the last instant of the span at which it is not
+	// known which pods there were; its end is 0 when there is none.
+	unknown knownSpan
 	guises  map[unique.Handle[guise]]bool
 }
 
@@ -125,12 +125,21 @@ func (s *podSelection) presences(known *pod, yield func(presence)) {
 			continue
 		}
 		to, until := s.span(l)
-		in := presence{max(began, l.from), min(ended, to), l.since, min(ended, until), always}
+		in := presence{max(began, s.from(l)), min(ended, to), l.since, min(ended, until), always}
 		if always {
 			in.since, in.until = whole.since, whole.until
 		}
 		yield(in)
 	}
+}
+
+// from is from when on a word may have held: also before its watchers said so, where
+// nobody knows.
+func (s *podSelection) from(l *word) int64 {
+	if s.unknown.to > 0 && s.unknown.from < l.from {
+		return 0
+	}
+	return l.from
 }
 
 // span is up to when a word may have held, and up to when it certainly did. What its
@@ -139,7 +148,7 @@ func (s *podSelection) presences(known *pod, yield func(presence)) {
 func (s *podSelection) span(l *word) (to, until int64) {
 	until = max(l.until, s.p.watchers.reach(l.by&^l.fresh, s.floor))
 	to = max(until, l.to)
-	if s.unknown <= to {
+	if s.unknown.to <= to {
 		return to, until
 	}
 	if l.by != 0 {

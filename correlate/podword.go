@@ -68,9 +68,6 @@ func (known *pod) say(w *watcher, told unique.Handle[guise], logged, certain int
 			return
 		}
 	}
-	if len(known.words) == 0 {
-		now.from = 0
-	}
 	known.words = append(known.words, now)
 	known.trim()
 }
