@@ -34,7 +34,7 @@ import (
 //	beats NAME,… FROM-TO [source=S] [busy=RULE] [drift=D] [DELIVERY]
 //	                                a row of them, of several sensors in turn; busy: an
 //	                                alert 50 ms before each; drift: D more ahead at each
-//	alert NAME TIME RULE [PRIORITY] [ns=N|host|nons] [pod=P|nopod] [cmd=C] [xN] [DELIVERY]
+//	alert NAME TIME RULE [PRIORITY] [ns=N|host|nons] [pod=P|nopod] [container=ID] [cmd=C] [xN] [DELIVERY]
 //	      [lost|uncounted|overtakes[=N]]
 //	                                lost: it never arrives; uncounted: it was never
 //	                                raised; overtakes: the next N snapshots do not
@@ -42,6 +42,7 @@ import (
 //	drop NAME TIME [drops=N] [events=N]; timeout NAME TIME
 //	malformed NAME|- TIME           a message that could not be read; - names no sensor
 //	release NAME                    what was held arrives
+//	watch|list|pod|rewatch|lose W   what a watcher of the Kubernetes API tells: see watchLine
 //	floor TIME                      what is older is not kept any more
 //	limits [retention=D] [sensors=N]   before all else
 //
@@ -49,8 +50,9 @@ import (
 // ahead=D (of its clock), lag=D, hostname=H, sources=A,B, rules=A,B, files=VERSION,
 // counters=all|total|no, kernel=all|nozero|no, run=yes|no, ruleset=yes|no.
 //
-//	check NAMESPACE FROM-TO [severity= evidence= settling= skew= ratio= host= require=A,B
-//	      pod= rule= sensor= sensors=A,B|none now=TIME behind json]
+//	check NAMESPACE FROM-TO|first-TO [severity= evidence= settling= skew= ratio= host= require=A,B
+//	      pod= selector=A:1,B:2 owner= hash= vcluster= placements= rule= sensor= sensors=A,B|none
+//	      now=TIME behind json]
 //	ledger NAME [FROM-TO]
 
 // transcriptEpoch is what the times of transcripts count from.
@@ -63,6 +65,7 @@ type transcript struct {
 	position uint64
 	logged   time.Time
 	refused  error // why the state did not take the last record
+	cluster  cluster
 }
 
 func newTranscript() *transcript {

@@ -34,6 +34,8 @@ func (tr *transcript) line(w *words) error {
 		w.settings(f)
 		tr.falcos[name] = f
 		return nil
+	case "watch", "list", "pod", "rewatch", "lose":
+		return tr.watchLine(w)
 	case "malformed":
 		hostname, at := strings.TrimPrefix(w.next("name"), "-"), w.instant(w.next("time"))
 		return tr.append(message{at, &correlate.Malformed{Hostname: hostname, Reason: "want an object"}})
@@ -165,6 +167,7 @@ func (tr *transcript) alert(f *falco, w *words) error {
 	set("ns", "k8s.ns.name")
 	set("pod", "k8s.pod.name")
 	set("cmd", "proc.cmdline")
+	set("container", "container.id")
 	if w.flag("nopod") {
 		delete(fields, "k8s.pod.name")
 	}

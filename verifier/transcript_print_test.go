@@ -15,10 +15,11 @@ import (
 type standing struct {
 	sensors map[string]correlate.SensorStatus
 	index   correlate.Stats
+	known   time.Time // up to when placements are
 }
 
 func (tr *transcript) standing() standing {
-	s := standing{map[string]correlate.SensorStatus{}, tr.state.Index().Stats()}
+	s := standing{map[string]correlate.SensorStatus{}, tr.state.Index().Stats(), tr.state.Known()}
 	for _, status := range tr.state.Sensors().List() {
 		s.sensors[status.Hostname] = status
 	}
@@ -56,6 +57,8 @@ func (tr *transcript) changed(before standing) (list []string) {
 	add(now.index.Ahead != before.index.Ahead, "too far ahead to be held")
 	add(len(now.sensors) < len(before.sensors), "%d forgotten", len(before.sensors)-len(now.sensors))
 	add(tr.refused != nil, "kept as malformed")
+	add(!now.known.Equal(before.known), "placements known up to %s", ago(now.known))
+	add(now.index.Attributed != before.index.Attributed, "%d attributed", now.index.Attributed-before.index.Attributed)
 	return list
 }
 
@@ -115,8 +118,14 @@ func verdictText(v *Verdict) string {
 	if c.SensorCount > 0 {
 		fmt.Fprintf(&b, " by %s: %d accounted, %d heard", strings.Join(c.Sensors, ", "), c.Accounted, c.Heard)
 	}
-	if !c.Assumed {
+	switch {
+	case len(c.Nodes) > 0:
+		fmt.Fprintf(&b, ", %d ran on %s", c.Pods, strings.Join(c.Nodes, ", "))
+	case !c.Assumed:
 		b.WriteString(", as listed")
+	}
+	if v.Window.FirstPod {
+		fmt.Fprintf(&b, ", from %s", ago(v.Window.Start))
 	}
 	for _, figure := range []struct {
 		name string

@@ -115,7 +115,12 @@ func (tr *transcript) check(w *words) string {
 // question reads one. It is asked when its window ends, or when the log does.
 func (tr *transcript) question(w *words) (asked, error) {
 	q := Question{Namespace: w.next("namespace")}
-	q.Window.Start, q.Window.End = w.span(w.next("window"))
+	window := w.next("window")
+	if end, first := strings.CutPrefix(window, "first-"); first {
+		q.Window.End = w.instant(end)
+	} else {
+		q.Window.Start, q.Window.End = w.span(window)
+	}
 	c := &q.Change
 	for name, into := range map[string]**time.Duration{"settling": &c.Settling, "skew": &c.ClockSkew} {
 		var d time.Duration
@@ -134,6 +139,13 @@ func (tr *transcript) question(w *words) (asked, error) {
 		optionOf(w, name, parseText, into)
 	}
 	c.Evidence, c.HostAlerts = Evidence(evidence), HostAlerts(host)
+	placements := string(PlacementsAuto)
+	for name, into := range map[string]*string{
+		"selector": &q.Pods.Selector, "owner": &q.Pods.Owner, "hash": &q.Pods.Hash, "vcluster": &q.Pods.VCluster, "placements": &placements,
+	} {
+		optionOf(w, name, parseText, into)
+	}
+	q.Pods.Selector = strings.ReplaceAll(q.Pods.Selector, ":", "=")
 	var sensors []string
 	optionOf(w, "sensors", parseList, &sensors)
 	optionOf(w, "require", parseList, &c.RequireRules)
@@ -147,7 +159,7 @@ func (tr *transcript) question(w *words) (asked, error) {
 			return asked{}, &FieldError{"severity", err.Error()}
 		}
 	}
-	return q.ask(now, DefaultPolicy(), sensors, PlacementsAuto)
+	return q.ask(now, DefaultPolicy(), sensors, Placements(placements))
 }
 
 // Every case says what it shows, every kind of gap and every reason is shown, and
