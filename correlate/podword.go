@@ -76,6 +76,9 @@ func (known *pod) say(w *watcher, told guise, logged, certain int64) {
 			return
 		}
 	}
+	if len(known.words) == 0 {
+		now.from = 0 // a static pod runs before the API has it: its times tell since when
+	}
 	known.words = append(known.words, now)
 	known.trim()
 }
