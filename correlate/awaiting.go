@@ -11,8 +11,8 @@ type waitingAlert struct {
 }
 
 const (
-	waitingBytes = 40  // waitingAlert, and the room that lists have left
-	waitersBytes = 100 // the list of a container
+	waitingBytes = 40 // waitingAlert, and the room that lists have left
+	waitersBytes = 80 // the list of a container
 )
 
 // wait notes an alert that may be attributed once its container is known.

@@ -3,6 +3,7 @@ package correlate
 import (
 	"testing"
 	"time"
+	"unique"
 	"unsafe"
 
 	"github.com/stretchr/testify/require"
@@ -128,3 +129,5 @@ func within(whole, part string) bool {
 	from, at := uintptr(unsafe.Pointer(unsafe.StringData(whole))), uintptr(unsafe.Pointer(unsafe.StringData(part)))
 	return at >= from && at < from+uintptr(len(whole))
 }
+
+func uniqueOf(s string) unique.Handle[string] { return unique.Make(s) }

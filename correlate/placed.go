@@ -46,8 +46,7 @@ func (s *State) Placed(scope PodScope, w Window, skew time.Duration) Placed {
 		out.Unknown = append(out.Unknown, Window{instant(gap.from), instant(gap.to)})
 	}
 	sp := s.placements.spaces[scope.Namespace]
-	var sel podSelection
-	sel.init(scope, &s.placements, s.index.floor)
+	sel := podSelection{scope: scope, p: &s.placements, floor: s.index.floor}
 	if n := len(gaps); n > 0 {
 		last := gaps[n-1]
 		sel.unknown = knownSpan{from: gaps[0].from, to: last.to}
@@ -108,8 +107,7 @@ func (s *State) FirstPod(scope PodScope) time.Time {
 	if len(spans) == 0 || sp == nil {
 		return time.Time{}
 	}
-	var sel podSelection
-	sel.init(scope, &s.placements, floor)
+	sel := podSelection{scope: scope, p: &s.placements, floor: floor}
 	var first int64
 	for _, known := range sp.pods {
 		began := known.began()

@@ -69,7 +69,7 @@ func (known *pod) take(w *watcher, body *Placement, logged, certain int64) {
 		return
 	}
 	for i := range known.words {
-		if l := &known.words[i]; l.guise == told {
+		if l := &known.words[i]; l.equal(&told) {
 			l.from = min(l.from, w.since(logged))
 			l.past(w.knowing() || body.Linger > 0, ended)
 			return

@@ -39,10 +39,10 @@ func TestListWithoutAPod(t *testing.T) {
 		{"a list that does not count says nothing", func(d *desk) {
 			d.mark("w", 30, Listing, 0)
 			d.mark("w", 30, Listed, 0)
-			d.list("v", 30, onNode("web-2", "n2"))
+			d.list("v", 30, onNode("web-2", "n2", times(25, 25, 25)))
 		}, []string{"n2"}},
 		{"another watcher's list says nothing of who else says what", func(d *desk) {
-			d.list("v", 30, onNode("web-2", "n2"))
+			d.list("v", 30, onNode("web-2", "n2", times(25, 25, 25)))
 			d.list("w", 30, onNode("web-1", "n1"))
 		}, []string{"n1", "n2"}},
 	}

@@ -11,7 +11,7 @@ type PodScope struct {
 	Namespace string // exact; required
 	Name      Glob
 	// Labels reports whether a pod's labels select it; nil selects all. It must be
-	// a pure function.
+	// a pure function, and keep nothing of what it gets.
 	Labels func(Fields) bool
 	// Owner is the pod's controller or its workload. The kind is compared without
 	// regard to case.
@@ -49,14 +49,7 @@ type podSelection struct {
 	// unknown is from the first to the last instant of the span at which it is not
 	// known which pods there were; its end is 0 when there is none.
 	unknown knownSpan
-	guises  map[unique.Handle[guise]]bool
-}
-
-func (s *podSelection) init(scope PodScope, p *placements, floor int64) {
-	s.scope, s.p, s.floor = scope, p, floor
-	if !scope.ByName() {
-		s.guises = map[unique.Handle[guise]]bool{}
-	}
+	labels  Fields // of one pod after the other
 }
 
 // names reports whether the scope may have the pod, whatever its guise.
@@ -64,29 +57,21 @@ func (s *podSelection) names(known *pod) bool {
 	return s.scope.Name.Match(known.name) && (s.scope.Sensor == "" || known.onNode() && known.hostname.Value() == s.scope.Sensor)
 }
 
-// has reports whether the scope has the pods in a guise. Many have the same.
-func (s *podSelection) has(h unique.Handle[guise]) bool {
-	if s.guises == nil {
-		return true
-	}
-	in, ok := s.guises[h]
-	if !ok {
-		in = s.scope.has(h.Value())
-		s.guises[h] = in
-	}
-	return in
-}
-
-func (p *PodScope) has(g guise) bool {
+// has reports whether the scope has pods in a guise.
+func (s *podSelection) has(g *guise) bool {
+	p := &s.scope
 	if p.Owner != (Owner{}) && !p.Owner.is(g.controller) && !p.Owner.is(g.workload) {
 		return false
 	}
 	if p.Labels == nil && p.Hash == "" {
 		return true
 	}
-	labels := labelsOf(g.labels)
-	return (p.Labels == nil || p.Labels(labels)) && (p.Hash == "" || slices.ContainsFunc(hashLabels, func(name string) bool {
-		hash, ok := labels.Get(name)
+	s.labels = s.labels[:0]
+	for _, l := range g.labels {
+		s.labels = append(s.labels, l.Value())
+	}
+	return (p.Labels == nil || p.Labels(s.labels)) && (p.Hash == "" || slices.ContainsFunc(hashLabels, func(name string) bool {
+		hash, ok := s.labels.Get(name)
 		return ok && hash == p.Hash
 	}))
 }
@@ -112,16 +97,16 @@ func (s *podSelection) presences(known *pod, yield func(presence)) {
 	// A pod that was never out of the scope was in it also while it is open which of
 	// two guises it had.
 	whole := presence{since: maxNanos, until: 0}
-	always := known.any == 0 || s.guises == nil
+	always := known.any == 0 || s.scope.ByName()
 	for i := range known.words {
 		l := &known.words[i]
 		_, until := s.span(l)
 		whole.since, whole.until = min(whole.since, l.since), max(whole.until, min(ended, until))
-		always = always && s.has(l.guise)
+		always = always && s.has(&l.guise)
 	}
 	for i := range known.words {
 		l := &known.words[i]
-		if !s.has(l.guise) {
+		if !s.has(&l.guise) {
 			continue
 		}
 		to, until := s.span(l)

@@ -2,7 +2,6 @@ package correlate
 
 import (
 	"slices"
-	"strings"
 	"unique"
 )
 
@@ -10,10 +9,15 @@ import (
 // had more may have been in any before.
 const keptWords = 8
 
-// guise is what a pod can be told by, and what can change while it runs.
+// guise is what a pod can be told by, and what can change while it runs. Most labels
+// are those of many pods.
 type guise struct {
-	labels               unique.Handle[string]
+	labels               []unique.Handle[Field]
 	controller, workload unique.Handle[Owner]
+}
+
+func (g *guise) equal(other *guise) bool {
+	return g.controller == other.controller && g.workload == other.workload && slices.Equal(g.labels, other.labels)
 }
 
 // word says that a pod was in a guise, and which watchers say so. Each of them knows
@@ -21,8 +25,8 @@ type guise struct {
 // two watchers may contradict each other while one is behind; then each holds for
 // what that watcher knows.
 type word struct {
-	guise unique.Handle[guise]
-	by    uint64 // bits of the watchers whose last word it is
+	guise
+	by uint64 // bits of the watchers whose last word it is
 	// fresh are those of by that have said so only since they lost what they knew, so
 	// that this does not tell up to when it is so.
 	fresh uint64
@@ -35,18 +39,22 @@ type word struct {
 }
 
 // guiseOf is the guise that a placement tells.
-func guiseOf(body *Placement) unique.Handle[guise] {
-	return unique.Make(guise{labelSet(body.Labels), unique.Make(body.Controller), unique.Make(body.Workload)})
+func guiseOf(body *Placement) guise {
+	g := guise{make([]unique.Handle[Field], len(body.Labels)), unique.Make(body.Controller), unique.Make(body.Workload)}
+	for i, l := range body.Labels {
+		g.labels[i] = unique.Make(l)
+	}
+	return g
 }
 
 // say notes that a watcher told the pod in a guise, in which it certainly was at an
 // instant.
-func (known *pod) say(w *watcher, told unique.Handle[guise], logged, certain int64) {
+func (known *pod) say(w *watcher, told guise, logged, certain int64) {
 	said := false
 	for i := range known.words {
 		switch l := &known.words[i]; {
 		case l.by&w.bit == 0:
-		case l.guise == told:
+		case l.equal(&told):
 			return
 		default:
 			l.leave(w, logged)
@@ -61,12 +69,15 @@ func (known *pod) say(w *watcher, told unique.Handle[guise], logged, certain int
 		}
 	}
 	for i := range known.words {
-		if l := &known.words[i]; l.by != 0 && l.guise == told {
+		if l := &known.words[i]; l.by != 0 && l.equal(&told) {
 			l.by |= w.bit
 			l.fresh |= now.fresh
 			l.from, l.since = min(l.from, now.from), min(l.since, now.since)
 			return
 		}
+	}
+	if len(known.words) == 0 {
+		now.from = 0 // a static pod runs before the API has it: its times tell since when
 	}
 	known.words = append(known.words, now)
 	known.trim()
@@ -116,25 +127,3 @@ func (known *pod) trim() {
 
 // over is the latest at which a word that nobody says any more can have held.
 func (l *word) over() int64 { return max(l.until, l.to, l.doubt) }
-
-// labelSet writes labels as one string: names and values, each ended by a zero byte.
-func labelSet(labels Fields) unique.Handle[string] {
-	var b strings.Builder
-	for _, l := range labels {
-		b.WriteString(l.Name)
-		b.WriteByte(0)
-		b.WriteString(l.Value)
-		b.WriteByte(0)
-	}
-	return unique.Make(b.String())
-}
-
-// labelsOf reads what labelSet writes.
-func labelsOf(set unique.Handle[string]) Fields {
-	parts := strings.Split(set.Value(), "\x00")
-	labels := make(Fields, 0, len(parts)/2)
-	for i := 0; i+1 < len(parts); i += 2 {
-		labels = append(labels, Field{parts[i], parts[i+1]})
-	}
-	return labels
-}

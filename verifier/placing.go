@@ -72,20 +72,19 @@ func (a *asked) place(state *correlate.State) {
 // begin sets the start of a question that did not name one. It returns since when it
 // must be known which pods there were.
 func (a *asked) begin(first time.Time) (known time.Time) {
-	a.nobody = first.IsZero()
 	start := first.Add(-a.policy.ClockSkew)
-	if a.nobody {
+	if a.nobody = first.IsZero() || !start.Before(a.Window.End); a.nobody {
 		start = a.Window.End.Add(-firstPodLookback)
 	}
-	if start.Unix() < 0 {
-		start = time.Unix(0, 0)
-	}
-	if !start.Before(a.Window.End) {
-		start = a.Window.End.Add(-1)
+	if epoch := time.Unix(0, 0); start.Before(epoch) {
+		start = epoch
 	}
 	a.Window.Start = start
 	for _, q := range []*correlate.Query{&a.inScope, &a.podless, &a.unattributed, &a.host} {
 		q.Window.Start = start
+	}
+	if a.nobody {
+		return start
 	}
 	return start.Add(-firstPodLookback)
 }

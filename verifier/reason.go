@@ -104,7 +104,7 @@ func reasonNoWorkload(q asked) Reason {
 	check := fmt.Sprintf("Check the name, and whether its pods have started: kubectl get pods -n %s.", q.Namespace)
 	if q.nobody {
 		return Reason{Reason: ReasonNoWorkload, open: q.where.Open, Message: fmt.Sprintf(
-			"No pod of %s is known to have been placed on a node, so that there is no start to ask from. %s", what, check)}
+			"No pod of %s is known to have been placed on a node before the window's end, so that there is no start to ask from. %s", what, check)}
 	}
 	return Reason{Reason: ReasonNoWorkload, Message: fmt.Sprintf(
 		"No container of %s certainly ran in the window (clock_skew=%s), so that its silence means nothing. %s", what, q.policy.ClockSkew, check)}

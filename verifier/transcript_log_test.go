@@ -34,8 +34,8 @@ func (tr *transcript) line(w *words) error {
 		w.settings(f)
 		tr.falcos[name] = f
 		return nil
-	case "watch", "list", "pod", "rewatch", "lose":
-		return tr.watchLine(w)
+	case "watcher", "pod", "list", "watch":
+		return tr.clusterLine(w)
 	case "malformed":
 		hostname, at := strings.TrimPrefix(w.next("name"), "-"), w.instant(w.next("time"))
 		return tr.append(message{at, &correlate.Malformed{Hostname: hostname, Reason: "want an object"}})
@@ -118,6 +118,12 @@ func (tr *transcript) beats(fs []*falco, w *words) error {
 	optionOf(w, "source", parseList, &sources)
 	optionOf(w, "busy", parseText, &busy)
 	optionOf(w, "drift", time.ParseDuration, &drift)
+	var names []string
+	optionOf(w, "watch", parseList, &names)
+	watchers, err := tr.cluster.named(names)
+	if err != nil {
+		return err
+	}
 	delivery := *w
 	w.options, w.plain = nil, nil // each snapshot takes what is left
 	for at := from; !at.After(to); at = at.Add(fs[0].every) {
@@ -132,6 +138,11 @@ func (tr *transcript) beats(fs []*falco, w *words) error {
 				}
 			}
 			if err := errors.Join(tr.snapshots(f, at, sources, &each), each.done()); err != nil {
+				return err
+			}
+		}
+		for _, watcher := range watchers {
+			if err := tr.mark(watcher, at, correlate.Watching, watcher.last, false); err != nil {
 				return err
 			}
 		}

@@ -105,7 +105,7 @@ func (tr *transcript) check(w *words) string {
 	}
 	v, _, err := judge(tr.state, tr.position, &ask, behind)
 	if err == nil && !whole {
-		return verdictText(v)
+		return verdictText(v, ask.placed)
 	}
 	data, encoding := json.Marshal(v, JSONOptions, jsontext.WithIndent("  "))
 	w.errs = append(w.errs, err, encoding)
@@ -115,12 +115,7 @@ func (tr *transcript) check(w *words) string {
 // question reads one. It is asked when its window ends, or when the log does.
 func (tr *transcript) question(w *words) (asked, error) {
 	q := Question{Namespace: w.next("namespace")}
-	window := w.next("window")
-	if end, first := strings.CutPrefix(window, "first-"); first {
-		q.Window.End = w.instant(end)
-	} else {
-		q.Window.Start, q.Window.End = w.span(window)
-	}
+	q.Window.Start, q.Window.End = w.span(w.next("window"))
 	c := &q.Change
 	for name, into := range map[string]**time.Duration{"settling": &c.Settling, "skew": &c.ClockSkew} {
 		var d time.Duration
@@ -134,18 +129,11 @@ func (tr *transcript) question(w *words) (asked, error) {
 	}
 	var evidence, host string
 	for name, into := range map[string]*string{
-		"pod": &q.Pods.Name, "rule": &q.Rule, "sensor": &q.Sensor, "evidence": &evidence, "host": &host,
+		"pod": &q.Pods.Name, "selector": &q.Pods.Selector, "owner": &q.Pods.Owner, "hash": &q.Pods.Hash, "vcluster": &q.Pods.VCluster, "rule": &q.Rule, "sensor": &q.Sensor, "evidence": &evidence, "host": &host,
 	} {
 		optionOf(w, name, parseText, into)
 	}
 	c.Evidence, c.HostAlerts = Evidence(evidence), HostAlerts(host)
-	placements := string(PlacementsAuto)
-	for name, into := range map[string]*string{
-		"selector": &q.Pods.Selector, "owner": &q.Pods.Owner, "hash": &q.Pods.Hash, "vcluster": &q.Pods.VCluster, "placements": &placements,
-	} {
-		optionOf(w, name, parseText, into)
-	}
-	q.Pods.Selector = strings.ReplaceAll(q.Pods.Selector, ":", "=")
 	var sensors []string
 	optionOf(w, "sensors", parseList, &sensors)
 	optionOf(w, "require", parseList, &c.RequireRules)
@@ -159,7 +147,9 @@ func (tr *transcript) question(w *words) (asked, error) {
 			return asked{}, &FieldError{"severity", err.Error()}
 		}
 	}
-	return q.ask(now, DefaultPolicy(), sensors, Placements(placements))
+	placements := PlacementsAuto
+	optionOf(w, "placements", ParsePlacements, &placements)
+	return q.ask(now, DefaultPolicy(), sensors, placements)
 }
 
 // Every case says what it shows, every kind of gap and every reason is shown, and
