@@ -120,7 +120,7 @@ func TestPlacements(t *testing.T) {
 				require.Equal(t, tt.use, v.Policy.Placements)
 			}
 			// And it is explained from the log alone.
-			e, err := r.service.Explain(t.Context(), v.ID)
+			e, err := r.service.Explain(t.Context(), v.ID, nil)
 			require.NoError(t, err)
 			require.True(t, e.Identical, "%v", e.Differences)
 		})
