@@ -160,7 +160,7 @@ func TestSinceTheFirstPod(t *testing.T) {
 	require.Equal(t, "app=web", v.Selector)
 	require.Equal(t, 1, v.Coverage.Pods)
 	require.Contains(t, v.Message, "the one sensor of the nodes where its pods ran (node-a)")
-	e, err := r.service.Explain(t.Context(), v.ID)
+	e, err := r.service.Explain(t.Context(), v.ID, nil)
 	require.NoError(t, err)
 	require.True(t, e.Identical, "%v", e.Differences)
 	require.Len(t, e.Sensors, 1)
