@@ -11,6 +11,8 @@ type Changes struct {
 	Progress bool         // snapshots or the word of a watch, so that more may be proven
 	Flawed   []FlawedSpan // spans that can't be proven any more
 	Overflow bool         // there are more of them than are listed
+	// Attributed is true when alerts that came earlier got their namespace or pod.
+	Attributed bool
 }
 
 // FlawedSpan is a span of a sensor's time in which a flaw was found.

@@ -71,12 +71,12 @@ type filter struct {
 	rule, sensor       uint32
 	anyRule, anySensor bool
 	pod                Glob
-	pods               *PodSet
+	pods, strangers    *PodSet
 }
 
 // filter returns the query's filter, and false when nothing can match it.
 func (x *Index) filter(q Query) (f filter, some bool) {
-	f = filter{anyRule: q.Rule == "", anySensor: q.Sensor == "", pod: q.Pod, pods: q.Pods}
+	f = filter{anyRule: q.Rule == "", anySensor: q.Sensor == "", pod: q.Pod, pods: q.Pods, strangers: q.Strangers}
 	if !f.anyRule {
 		if f.rule, some = x.rules.find(q.Rule); !some {
 			return f, false
@@ -91,15 +91,18 @@ func (x *Index) filter(q Query) (f filter, some bool) {
 }
 
 // all reports whether every alert matches.
-func (f *filter) all() bool { return f.anyRule && f.anySensor && f.pod == Glob{} && f.pods == nil }
+func (f *filter) all() bool { return f.anyRule && f.anySensor && f.anyPod() }
+
+func (f *filter) anyPod() bool { return f.pod == Glob{} && f.pods == nil && f.strangers == nil }
 
 func (f *filter) match(x *Index, e *entry) bool {
 	if !f.anyRule && e.rule() != f.rule {
 		return false
 	}
-	if f.anySensor && f.pod == (Glob{}) && f.pods == nil {
+	if f.anySensor && f.anyPod() {
 		return true
 	}
 	at := x.places.key(e.place())
-	return (f.anySensor || at.sensor == f.sensor) && f.pod.Match(at.pod) && (f.pods == nil || f.pods.has(at.pod, e.time()))
+	return (f.anySensor || at.sensor == f.sensor) && f.pod.Match(at.pod) &&
+		(f.pods == nil || f.pods.has(at.pod, e.time())) && (f.strangers == nil || !f.strangers.has(at.pod, e.time()))
 }

@@ -57,9 +57,16 @@ func (x *Index) Floor() time.Time {
 	return instant(x.floor)
 }
 
+// keepBelow makes room when more than a limit is held; zero or less is none. An eighth
+// below it keeps the next alerts from evicting one by one.
+func (x *Index) keepBelow(limit int64) {
+	if limit > 0 && x.stats.Bytes > limit {
+		x.makeRoom(limit - limit/8)
+	}
+}
+
 // makeRoom removes what is too old and then, by raising the floor, the oldest
-// alerts until no more than goal bytes are held. A goal an eighth below the
-// limit keeps the next alerts from evicting one by one.
+// alerts until no more than goal bytes are held.
 func (x *Index) makeRoom(goal int64) {
 	x.sweep(&x.stats.EvictedByAge)
 	for x.stats.Alerts > 0 && x.stats.Bytes > goal {

@@ -140,9 +140,7 @@ func (x *Index) add(rec *Record, a *Alert, belongs home) (outcome, error) {
 	if belongs.waits != (containerKey{}) {
 		x.wait(belongs.waits, waitingAlert{sp, a.Priority, ns, rec.Position})
 	}
-	if limit := x.limits.MaxBytes; limit > 0 && x.stats.Bytes > limit {
-		x.makeRoom(limit - limit/8)
-	}
+	x.keepBelow(x.limits.MaxBytes)
 	return held, nil
 }
 
@@ -156,6 +154,20 @@ func (x *Index) space(belongs home) *space {
 		return x.spaceOf(belongs.namespace)
 	}
 	return x.unattributed
+}
+
+// spaceOf returns the space of a namespace, made if need be.
+func (x *Index) spaceOf(name string) *space {
+	sp := x.spaces[name]
+	if sp == nil {
+		// Cloned, here and in placeOf: the name may be part of a whole message,
+		// which would stay in memory with it.
+		sp = &space{name: strings.Clone(name)}
+		x.spaces[sp.name] = sp
+		x.mostSpaces = max(x.mostSpaces, len(x.spaces))
+		x.stats.Bytes += spaceBytes + stringBytes(name)
+	}
+	return sp
 }
 
 // placeOf returns the symbol of a place with one more reference.

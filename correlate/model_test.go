@@ -209,6 +209,7 @@ func ask(t *rapid.T, x *Index, m *model, now time.Time) {
 func requireSound(t require.TestingT, x *Index) {
 	var alerts, bytes int64
 	rules, places, sensors := map[string]uint32{}, map[place]uint32{}, map[string]uint32{}
+	ties := 0
 	for sp := range x.allSpaces() {
 		inSpace := 0
 		for _, p := range Priorities {
@@ -217,6 +218,7 @@ func requireSound(t require.TestingT, x *Index) {
 				bytes += seriesBytes
 			}
 			var before *entry
+			alike := 0 // of the same instant
 			for _, chunk := range s.chunks {
 				require.NotEmpty(t, chunk)
 				require.LessOrEqual(t, cap(chunk), chunkEntries)
@@ -224,6 +226,13 @@ func requireSound(t require.TestingT, x *Index) {
 					e := &chunk[i]
 					require.True(t, before == nil || before.before(e.time(), e.position()), "in order")
 					require.GreaterOrEqual(t, e.time(), x.swept)
+					if before == nil || before.time() != e.time() {
+						alike = 0
+					}
+					if alike++; alike > tieScan {
+						require.Contains(t, x.ties, tie{sp, p, e.time(), e.id()})
+						ties++
+					}
 					before = e
 					inSpace++
 					rules[x.rules.key(e.rule())]++
@@ -246,6 +255,11 @@ func requireSound(t require.TestingT, x *Index) {
 		for name := range names {
 			bytes += symbolBytes + stringBytes(name)
 		}
+	}
+	require.Len(t, x.ties, ties, "those behind the first of their instant, and no other")
+	for _, list := range x.waiting {
+		require.NotEmpty(t, list)
+		bytes += waitersBytes + int64(len(list))*waitingBytes
 	}
 	bytes += alerts*entryBytes + int64(len(x.ties))*tieBytes
 	requireSymbols(t, &x.rules, rules)

@@ -1,7 +1,6 @@
 package correlate
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -16,133 +15,120 @@ type Placed struct {
 	Nodes []string
 	// Pods are the pods themselves.
 	Pods *PodSet
-	// Ran is how many of them had a container of their own running in the window:
-	// with none, silence means nothing.
+	// Ran is how many of them certainly had a container of their own running in the
+	// window, whatever the skew of clocks, if all of Unknown is: with none, silence
+	// means nothing.
 	Ran int
 	// Unknown are the parts of the window, widened by the skew of clocks, for which
 	// it is not known which pods there were, in order.
 	Unknown []Window
-	// Open is true when the last of Unknown may still become known: a watch goes on.
+	// Open is true when the last of Unknown reaches to the end and may still become
+	// known: a watch goes on.
 	Open bool
+	// Watched is true while a watch goes on, so that more pods are told.
+	Watched bool
 	// Known is up to when placements are known at all; zero when they never were.
 	Known time.Time
 }
 
-// watchAlive is how long after its last word a watch is taken to go on.
-const watchAlive = int64(time.Minute)
-
 // Placing reports whether the log tells of placements at all. Without them it is not
 // known which sensors a scope needs.
-func (s *State) Placing() bool { return len(s.placements.watchers) > 0 }
+func (s *State) Placing() bool { return len(s.placements.watchers.byName) > 0 }
 
 // Placed says where the pods of a scope ran in a window. Skew is by how much the
 // clocks of the sensors, of the API server and of the log may differ. The window must
 // be valid.
 func (s *State) Placed(scope PodScope, w Window, skew time.Duration) Placed {
-	p := &s.placements
 	from, to := nanos(w.Start.Add(-skew)), nanos(w.End.Add(skew))
-	out := Placed{Pods: &PodSet{spans: map[string][]knownPod{}}}
+	out := Placed{Pods: &PodSet{}, Known: s.Known(), Watched: s.placements.watchers.alive(nanos(s.logged))}
+	gaps := unknown(s.placements.known(s.index.floor), from, to)
+	for _, gap := range gaps {
+		out.Unknown = append(out.Unknown, Window{instant(gap.from), instant(gap.to)})
+	}
+	sp := s.placements.spaces[scope.Namespace]
+	sel := podSelection{scope: scope, p: &s.placements, floor: s.index.floor}
+	if n := len(gaps); n > 0 {
+		last := gaps[n-1]
+		sel.unknown = knownSpan{from: gaps[0].from, to: last.to}
+		out.Open = last.to == to && s.placements.open(last.from, s.index.floor, nanos(s.logged))
+	}
+	if sp == nil {
+		return out
+	}
 	sensors, nodes := map[string]bool{}, map[string]bool{}
-	for _, known := range p.spaces[scope.Namespace] {
-		began, ended := known.began(), known.ended
-		if ended == 0 {
-			ended = maxNanos
-		}
-		if began >= to || ended < from || !scope.selects(known, from, to) {
+	for _, known := range sp.pods {
+		if !sel.names(known) {
 			continue
 		}
-		began, ended = max(began-int64(skew), 0), min(ended, maxNanos-int64(skew))+int64(skew)
-		out.Pods.spans[known.name] = append(out.Pods.spans[known.name], knownPod{began, ended})
-		if known.onNode() {
+		there, ran := false, false
+		sel.presences(known, func(in presence) {
+			// The ends are by different clocks.
+			if in.from < to && in.to > from && in.from <= in.to+2*int64(skew) {
+				there = true
+				out.Pods.add(known.name, in.from, in.to, int64(skew))
+			}
+			ran = ran || known.ran(&in, nanos(w.Start), nanos(w.End), int64(skew))
+		})
+		if there && known.onNode() {
 			sensors[known.hostname.Value()], nodes[known.node.Value()] = true, true
-		}
-		if known.started > 0 && known.started < nanos(w.End) && (known.ended == 0 || known.ended > nanos(w.Start)) {
-			out.Ran++
+			if ran {
+				out.Ran++
+			}
 		}
 	}
 	out.Sensors, out.Nodes = slices.Sorted(maps.Keys(sensors)), slices.Sorted(maps.Keys(nodes))
-	out.Known = s.Known()
-	out.unknown(s.known(), from, to)
-	out.Open = s.watched()
 	return out
 }
 
-// onNode reports whether the pod was ever given a node.
-func (known *pod) onNode() bool { return known.hostname != unsetHandle }
-
-// unknown finds the parts of [from, to) that no span covers.
-func (out *Placed) unknown(spans []knownSpan, from, to int64) {
-	at := from
-	for _, span := range spans {
-		if span.from > at && at < to {
-			out.Unknown = append(out.Unknown, Window{instant(at), instant(min(span.from, to))})
-		}
-		at = max(at, span.to)
-	}
-	if at < to {
-		out.Unknown = append(out.Unknown, Window{instant(at), instant(to)})
-	}
+// ran reports whether a container of the pod certainly ran in [from, to) while the pod
+// was there as it is asked for. That it started is told in whole seconds.
+func (known *pod) ran(in *presence, from, to, skew int64) bool {
+	since := max(in.since, known.started+int64(time.Second)) + skew
+	both := in.always && in.since <= in.until || since <= in.until // it started while it was so
+	return known.started > 0 && both && since <= to && in.until-skew > from
 }
 
 // Known is up to when placements are known; zero when they never were. There may be
 // earlier times for which they are not.
 func (s *State) Known() time.Time {
 	var to int64
-	for _, span := range s.known() {
+	for _, span := range s.placements.known(s.index.floor) {
 		to = max(to, span.to)
 	}
 	return sometime(to)
 }
 
-// known are the spans in which placements are known, of all watchers together, in
-// order of time. A watcher knows from its first list above the floor on: who reads
-// the log from there knows no more.
-func (s *State) known() []knownSpan {
-	floor := max(s.index.floor, s.placements.floor)
-	var all []knownSpan
-	for _, w := range s.placements.watchers {
-		for _, span := range w.spans {
-			i := slices.IndexFunc(span.lists, func(list int64) bool { return list >= floor })
-			if i >= 0 && span.to > span.lists[i] {
-				all = append(all, knownSpan{from: span.lists[i], to: span.to})
-			}
-		}
-	}
-	slices.SortFunc(all, func(a, b knownSpan) int { return cmp.Compare(a.from, b.from) })
-	return all
-}
-
-// watched reports whether a watch goes on, so that more will be known.
-func (s *State) watched() bool {
-	for _, w := range s.placements.watchers {
-		if nanos(s.logged)-w.last <= watchAlive {
-			return true
-		}
-	}
-	return false
-}
-
 // FirstPod is when the first pod of the scope was placed on its node, among those
-// that are kept; zero when there is none.
+// that were there when placements began to be known, or later; zero when there is
+// none.
 func (s *State) FirstPod(scope PodScope) time.Time {
-	var first int64
 	floor := s.index.floor
-	for _, known := range s.placements.spaces[scope.Namespace] {
+	spans, sp := s.placements.known(floor), s.placements.spaces[scope.Namespace]
+	if len(spans) == 0 || sp == nil {
+		return time.Time{}
+	}
+	sel := podSelection{scope: scope, p: &s.placements, floor: floor}
+	var first int64
+	for _, known := range sp.pods {
 		began := known.began()
-		kept := known.ended == 0 || known.ended >= floor // the others may be forgotten at any time
-		if kept && began > 0 && known.onNode() && (first == 0 || began < first) && scope.selects(known, floor, maxNanos) {
-			first = began
+		if began == 0 || !known.onNode() || !sel.names(known) || first > 0 && began >= first {
+			continue
 		}
+		sel.presences(known, func(in presence) {
+			if in.to > spans[0].from {
+				first = began
+			}
+		})
 	}
 	return sometime(first)
 }
 
-// PlacementStats returns the numbers.
+// PlacementStats returns the numbers. It goes through all pods.
 func (s *State) PlacementStats() PlacementStats {
 	stats := s.placements.stats
-	stats.Pods = len(s.placements.pods)
+	stats.Pods, stats.Watchers = len(s.placements.pods), len(s.placements.watchers.byName)
 	for _, known := range s.placements.pods {
-		if known.ended == 0 {
+		if known.over() == 0 {
 			stats.Running++
 		}
 	}

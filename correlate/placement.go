@@ -3,9 +3,9 @@ package correlate
 import "time"
 
 // Placement says where a pod is or was, as a watcher of the Kubernetes API saw it.
-// Each tells all that is known of the pod; the latest counts. Times are the API's
-// own and whole seconds, rounded down; those that are not known are zero. Nothing
-// may change a Placement once it is in a Record.
+// Each tells all that is known of the pod, one for each change; the latest of a
+// watcher counts. Times are the API's own and whole seconds, rounded down; those
+// that are not known are zero. Nothing may change a Placement once it is in a Record.
 type Placement struct {
 	Told Told
 
@@ -42,7 +42,9 @@ type Owner struct {
 // shows.
 type Told struct {
 	Watcher string // the consumer that watches
-	Session uint64 // another one each time that it starts anew
+	// Session is another one each time that the watcher starts anew, and after an
+	// interruption of its watch, in which pods may have come and gone unseen.
+	Session uint64
 	Number  uint64 // 1, 2, 3, … within the session
 }
 
@@ -60,8 +62,10 @@ type Watch struct {
 type WatchPhase uint8
 
 // Phases of a watch. Listing and Listed enclose a Placement for each pod that there
-// is, gone ones left out as the watcher likes: a pod that was told before AsOf and
-// is not among them is gone.
+// is, gone ones left out as the watcher likes. It is as it was when Listing was
+// logged, or when the mark that Listing cites was, or between; what changes after
+// that is told as well, change by change, among the pods of the list or behind it.
+// So a pod that the watcher told of before that mark and not since is gone.
 const (
 	Watching WatchPhase = iota // nothing but AsOf
 	Listing                    // the list begins

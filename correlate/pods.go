@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"slices"
 	"strings"
-	"time"
-	"unique"
 )
 
 // maxPods bounds the pods that are kept at a time, past ones included. Beyond it
@@ -14,229 +12,187 @@ import (
 // before.
 const maxPods = 1 << 18
 
-// keptLabels is how many sets of labels a pod may have had. One that had more
-// matches every selector.
-const keptLabels = 8
-
 // placements are all pods that were told of, and how far that is the whole truth.
 type placements struct {
 	pods       map[podID]*pod
-	spaces     map[string]map[podID]*pod // by namespace
+	spaces     map[string]*podSpace // by namespace
 	containers map[containerKey]*pod
-	watchers   map[string]*watcher
-	floor      int64 // log time before which pods were forgotten for want of room
+	watchers   watchers
+	forgot     int64 // up to when pods that had ended were forgotten for want of room
+	most       int   // pods at a time
 	stats      PlacementStats
+}
+
+// podSpace has the pods of a namespace.
+type podSpace struct {
+	name string
+	pods []*pod
 }
 
 // PlacementStats counts what was told of placements.
 type PlacementStats struct {
-	Pods    int    // that are kept, past ones included
-	Running int    // of these
-	Refused uint64 // records of watchers beyond the most
-	Forgot  uint64 // pods that were forgotten for want of room
-}
-
-// podID is a hash of a pod's uid.
-type podID [16]byte
-
-// pod is one pod. Times are nanoseconds, 0 when not known.
-type pod struct {
-	id                          podID
-	namespace, name             string
-	node, hostname              unique.Handle[string]
-	controller, workload        unique.Handle[Owner]
-	labels                      []podLabels // in order of time
-	containers                  []containerID
-	told                        uint64 // position of the last record that told of it
-	created, scheduled, started int64
-	ended                       int64 // 0 while it runs
-	missing                     bool  // it ended because a list did not have it
-	everyLabel                  bool  // it had too many sets of labels
-}
-
-// podLabels are labels that a pod had from an instant of the log on.
-type podLabels struct {
-	from int64
-	set  unique.Handle[string]
-}
-
-// containerID is the part of a container's id that Falco tells: its first 12
-// characters.
-type containerID [12]byte
-
-// containerKey is a container on the node of a sensor.
-type containerKey struct {
-	hostname unique.Handle[string]
-	id       containerID
-}
-
-// unsetHandle is what a pod has that was never told of a node.
-var unsetHandle unique.Handle[string]
-
-// shortID cuts an id. It reports false when it is too short, as "host" is.
-func shortID(id string) (short containerID, ok bool) {
-	return short, copy(short[:], id) == len(short)
+	Pods     int    // that are kept, past ones included
+	Running  int    // of these
+	Watchers int    // that have told lately
+	Refused  uint64 // records of watchers and pods beyond the most
+	Forgot   uint64 // pods that were forgotten for want of room
 }
 
 func newPlacements() placements {
-	return placements{pods: map[podID]*pod{}, spaces: map[string]map[podID]*pod{}, containers: map[containerKey]*pod{}, watchers: map[string]*watcher{}}
+	return placements{
+		pods: map[podID]*pod{}, spaces: map[string]*podSpace{}, containers: map[containerKey]*pod{},
+		watchers: watchers{byName: map[string]*watcher{}}, most: maxPods,
+	}
+}
+
+// hear returns the watcher that told, or nil when that is to be left alone.
+func (p *placements) hear(told Told, logged int64) *watcher {
+	w, replaced := p.watchers.of(told.Watcher, logged)
+	if replaced != nil {
+		p.unsay(replaced, logged, nil)
+	}
+	switch {
+	case w == nil:
+		p.stats.Refused++
+		return nil
+	case !w.hear(told, logged):
+		return nil
+	}
+	return w
 }
 
 // placement takes in what was told of a pod, and returns it when it has containers
-// that were not known.
+// that were not known on that node.
 func (p *placements) placement(body *Placement, position uint64, logged int64) *pod {
-	w := p.watcherOf(body.Told)
-	if w == nil || !w.hear(body.Told, logged) {
+	w := p.hear(body.Told, logged)
+	if w == nil {
 		return nil
 	}
 	id := podIDOf(body.UID)
 	known := p.pods[id]
 	if known == nil {
-		if len(p.pods) >= maxPods && !p.makeRoom() {
-			p.stats.Refused++
+		if known = p.add(id, body); known == nil {
 			return nil
 		}
-		known = &pod{id: id, namespace: strings.Clone(body.Namespace), name: strings.Clone(body.Pod)}
-		if p.spaces[known.namespace] == nil {
-			p.spaces[known.namespace] = map[podID]*pod{}
-		}
-		p.pods[id], p.spaces[known.namespace][id] = known, known
-		known.labels = []podLabels{{0, labelSet(body.Labels)}}
 	}
-	known.told = max(known.told, position)
-	known.take(body, logged)
-	p.settle(known, body)
-	if !known.onNode() || !p.contain(known, body.Containers) {
+	certain := logged
+	if !w.whole {
+		if w.list.open && w.told[id] < w.list.asOf.position {
+			certain = w.list.logged // the list tells how it was then
+		}
+		w.told[id] = position
+	}
+	known.take(w, body, logged, certain)
+	moved := p.settle(known, body)
+	if !known.onNode() || !p.contain(known, body.Containers) && !moved {
 		return nil
 	}
 	return known
 }
 
-// settle notes the pod's node, which it gets once, and its sensor.
-func (p *placements) settle(known *pod, body *Placement) {
-	if body.Node == "" {
-		return
+// add makes a pod. It returns nil when there is no room: one that has none is not
+// known, so nothing is until the next list.
+func (p *placements) add(id podID, body *Placement) *pod {
+	if len(p.pods) >= p.most && !p.makeRoom() {
+		p.stats.Refused++
+		for _, w := range p.watchers.byName {
+			w.lose()
+		}
+		return nil
 	}
-	hostname := unique.Make(cmp.Or(body.Hostname, body.Node))
-	known.node = unique.Make(body.Node)
-	if known.hostname == hostname {
-		return
+	sp := p.spaces[body.Namespace]
+	if sp == nil {
+		sp = &podSpace{name: strings.Clone(body.Namespace)}
+		p.spaces[sp.name] = sp
 	}
-	p.uncontain(known)
-	ids := known.containers
-	known.hostname, known.containers = hostname, nil
-	for _, id := range ids {
-		p.contain(known, []string{string(id[:])})
-	}
+	known := &pod{id: id, namespace: sp.name, name: strings.Clone(body.Pod), index: len(sp.pods)}
+	p.pods[id], sp.pods = known, append(sp.pods, known)
+	return known
 }
 
-// take takes over what was told. What was known of its times is not forgotten.
-func (known *pod) take(body *Placement, logged int64) {
-	known.controller, known.workload = unique.Make(body.Controller), unique.Make(body.Workload)
-	known.created = earliestOf(known.created, body.Created)
-	known.scheduled = earliestOf(known.scheduled, body.Scheduled)
-	known.started = earliestOf(known.started, body.Started)
-	if set := labelSet(body.Labels); known.labels[len(known.labels)-1].set != set {
-		known.labels = append(known.labels, podLabels{logged, set})
-		if len(known.labels) > keptLabels {
-			known.labels, known.everyLabel = known.labels[1:], true
-		}
-	}
-	switch {
-	case !body.Gone && known.missing:
-		known.ended, known.missing = 0, false // the list was the older one
-	case body.Gone && (known.ended == 0 || known.missing):
-		known.missing = false
-		known.ended = logged + max(int64(body.Linger), 0)
-		if finished := nanos(body.Finished) + int64(time.Second); !body.Finished.IsZero() && body.Linger <= 0 {
-			known.ended = min(known.ended, finished) // its seconds are rounded down
-		}
-	}
-}
-
-// contain notes the pod's containers, and reports whether one of them is new.
-func (p *placements) contain(known *pod, ids []string) (fresh bool) {
-	for _, id := range ids {
-		short, ok := shortID(id)
-		if !ok || slices.Contains(known.containers, short) {
-			continue
-		}
-		known.containers = append(known.containers, short)
-		p.containers[containerKey{known.hostname, short}] = known
-		fresh = true
-	}
-	return fresh
-}
-
-func (p *placements) uncontain(known *pod) {
-	for _, id := range known.containers {
-		if key := (containerKey{known.hostname, id}); p.containers[key] == known {
-			delete(p.containers, key)
-		}
-	}
-}
-
-// watch takes in a watcher's word. The pods that a whole list does not have are
-// gone.
+// watch takes in a watcher's mark. The pods that a whole list does not have are not
+// there any more, as far as that watcher knows.
 func (p *placements) watch(body *Watch, position uint64, logged int64) {
-	w := p.watcherOf(body.Told)
-	if w == nil || !w.hear(body.Told, logged) {
+	w := p.hear(body.Told, logged)
+	if w == nil {
 		return
 	}
-	if before := w.watch(body, position, logged); before > 0 {
-		for _, known := range p.pods {
-			if known.ended == 0 && known.told < before {
-				known.ended, known.missing = logged, true
+	asOf, listed := w.watch(body, position, logged)
+	if listed.open {
+		if !w.whole {
+			p.unsay(w, listed.logged, func(known *pod) bool { return w.told[known.id] >= listed.asOf.position })
+		}
+		w.knows(listed)
+	}
+	w.reaches(asOf.logged)
+}
+
+// unsay takes back what a watcher said, but for the pods that keep reports: what it
+// says of those is told anew.
+func (p *placements) unsay(w *watcher, logged int64, keep func(*pod) bool) {
+	for _, known := range p.pods {
+		for i := range known.words {
+			l := &known.words[i]
+			switch {
+			case l.by&w.bit == 0:
+			case keep != nil && keep(known):
+				l.fresh &^= w.bit
+			default:
+				l.unsay(w)
+				l.doubt = max(l.doubt, logged)
 			}
 		}
 	}
 }
 
-// makeRoom forgets a sixteenth of the pods, those that ended first. Where all are
-// running it reports false: one that has no room is not known, so nothing is until
-// the next list.
+// makeRoom forgets a sixteenth of the pods, those that ended first. It reports false
+// where all are running.
 func (p *placements) makeRoom() bool {
 	var past []*pod
 	for _, known := range p.pods {
-		if known.ended > 0 {
+		if known.over() > 0 {
 			past = append(past, known)
 		}
 	}
 	slices.SortFunc(past, func(a, b *pod) int {
-		return cmp.Or(cmp.Compare(a.ended, b.ended), slices.Compare(a.id[:], b.id[:]))
+		return cmp.Or(cmp.Compare(a.over(), b.over()), slices.Compare(a.id[:], b.id[:]))
 	})
-	for _, known := range past[:min(len(past), maxPods/16)] {
-		p.floor = max(p.floor, known.ended)
+	past = past[:min(len(past), max(p.most/16, 1))]
+	for _, known := range past {
+		p.forgot = max(p.forgot, known.over())
 		p.drop(known)
 		p.stats.Forgot++
-	}
-	if len(past) == 0 {
-		for _, w := range p.watchers {
-			w.list, w.whole = watchList{}, false
-		}
 	}
 	return len(past) > 0
 }
 
 // forget drops the pods that ended before an instant, and what is known of it.
 func (p *placements) forget(before int64) {
-	for _, known := range p.pods {
-		if known.ended > 0 && known.ended < before {
-			p.drop(known)
+	for _, w := range p.watchers.byName {
+		if w.forget(before) {
+			p.unsay(w, w.last, nil)
+			p.watchers.drop(w)
 		}
 	}
-	for name, w := range p.watchers {
-		if w.forget(before) {
-			delete(p.watchers, name)
+	for _, known := range p.pods {
+		if over := known.over(); over > 0 && over < before {
+			p.drop(known)
+			continue
 		}
+		known.words = slices.DeleteFunc(known.words, func(l word) bool { return l.by == 0 && l.over() < before })
 	}
 }
 
+// drop forgets a pod.
 func (p *placements) drop(known *pod) {
-	p.uncontain(known)
+	p.uncontain(known, known.containers)
 	delete(p.pods, known.id)
-	delete(p.spaces[known.namespace], known.id)
-	if len(p.spaces[known.namespace]) == 0 {
+	sp := p.spaces[known.namespace]
+	last := len(sp.pods) - 1
+	sp.pods[known.index] = sp.pods[last]
+	sp.pods[known.index].index = known.index
+	sp.pods[last] = nil
+	if sp.pods = sp.pods[:last]; last == 0 {
 		delete(p.spaces, known.namespace)
 	}
 }
@@ -244,31 +200,4 @@ func (p *placements) drop(known *pod) {
 func podIDOf(uid string) podID {
 	sum := sha256.Sum256([]byte(uid))
 	return podID(sum[:16])
-}
-
-// labelSet writes labels as one string: names and values, each ended by a zero byte.
-func labelSet(labels Fields) unique.Handle[string] {
-	var b strings.Builder
-	for _, l := range labels {
-		b.WriteString(l.Name + "\x00" + l.Value + "\x00")
-	}
-	return unique.Make(b.String())
-}
-
-// labelsOf reads what labelSet writes.
-func labelsOf(set unique.Handle[string]) Fields {
-	parts := strings.Split(set.Value(), "\x00")
-	labels := make(Fields, 0, len(parts)/2)
-	for i := 0; i+1 < len(parts); i += 2 {
-		labels = append(labels, Field{parts[i], parts[i+1]})
-	}
-	return labels
-}
-
-// earliestOf is the earlier of two instants that are known.
-func earliestOf(ns int64, t time.Time) int64 {
-	if t.IsZero() || ns > 0 && ns <= nanos(t) {
-		return ns
-	}
-	return max(nanos(t), 1)
 }

@@ -35,6 +35,7 @@ type Query struct {
 	Rule        string   // exact; empty selects all
 	Pod         Glob     // of the pod's name; the zero Glob selects all
 	Pods        *PodSet  // those of its pods, by the pod's name and the alert's time; nil selects all
+	Strangers   *PodSet  // those of no pod in it; nil selects all
 	Sensor      string   // exact hostname; empty selects all
 }
 

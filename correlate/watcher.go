@@ -1,24 +1,19 @@
 package correlate
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 const (
-	// maxWatchers bounds how many are known at a time. A consumer that starts in a
-	// new pod has a new name; the old ones are forgotten with the retention.
-	maxWatchers = 256
-	// keptNumbers is how far back a Watch's AsOf may lie, in records that it could
-	// name.
-	keptNumbers = 8
-	// keptKnown bounds the spans of one watcher. Beyond it the oldest is forgotten:
-	// less is known then.
+	// keptMarks is how far back the mark that a Watch cites may lie, in marks.
+	keptMarks = 8
+	// keptKnown bounds the spans of one watcher, and the lists in one span. Beyond it
+	// the oldest is forgotten: less is known then.
 	keptKnown = 256
 )
 
 // watcher is what one watcher of the Kubernetes API has told.
 type watcher struct {
+	name    string
+	bit     uint64 // its own in word.by
 	session uint64
 	number  uint64
 	marks   []watchMark // of the session, the latest
@@ -26,6 +21,9 @@ type watcher struct {
 	list    watchList
 	spans   []knownSpan // in order of time, apart
 	whole   bool        // the last of spans goes on
+	// told has the pods that it has told of since the last span ended, each with the
+	// position of its last word; nil while one goes on.
+	told map[podID]uint64
 }
 
 // watchMark is a Watch that a later one may cite.
@@ -37,17 +35,19 @@ type watchMark struct {
 // watchList is a list that has begun.
 type watchList struct {
 	open   bool
-	logged int64  // of its beginning
-	asOf   uint64 // position
+	logged int64 // of its beginning
+	asOf   watchMark
 }
 
-// knownSpan is a stretch of the log's time in which all placements are known.
+// knownSpan is a stretch of the log's time in which a watcher knows all pods.
 type knownSpan struct {
 	from, to int64
-	// lists are when the lists in it began: who reads the log from a later record
-	// on knows the placements from the next of these.
-	lists []int64
+	lists    []knownList
 }
+
+// knownList is a list within a span: who reads the log from the mark that it cites
+// on, or from an earlier record, knows all pods from the list's beginning on.
+type knownList struct{ asOf, from int64 }
 
 // hear takes note of a record of the watcher. It reports false for one that was
 // told before. A number that was left out ends what is known.
@@ -57,10 +57,16 @@ func (w *watcher) hear(told Told, logged int64) bool {
 	case told.Session == w.session && told.Number <= w.number:
 		return false
 	case told.Session != w.session, told.Number != w.number+1:
-		w.marks, w.list, w.whole = w.marks[:0], watchList{}, false
+		w.lose()
 	}
 	w.session, w.number = told.Session, told.Number
 	return true
+}
+
+// lose notes that something may be missing: until the next list the watcher knows
+// nothing more.
+func (w *watcher) lose() {
+	w.marks, w.list, w.whole, w.told = nil, watchList{}, false, map[podID]uint64{}
 }
 
 // cited returns the mark with a number, and whether it is remembered.
@@ -72,45 +78,81 @@ func (w *watcher) cited(number uint64) (watchMark, bool) {
 	return w.marks[i], true
 }
 
-// watch takes in a Watch. When that completes a list it returns the position before
-// which a pod that is not on it was last told, else zero.
-func (w *watcher) watch(body *Watch, position uint64, logged int64) (listed uint64) {
+// watch takes in a mark. It returns the mark that this cites, and the list that it
+// completes; both are zero where there is none.
+func (w *watcher) watch(body *Watch, position uint64, logged int64) (asOf watchMark, listed watchList) {
 	asOf, cites := w.cited(body.AsOf)
-	if len(w.marks) == keptNumbers {
-		w.marks = append(w.marks[:0], w.marks[1:]...)
+	if len(w.marks) == keptMarks {
+		w.marks = slices.Delete(w.marks, 0, 1)
 	}
 	w.marks = append(w.marks, watchMark{body.Told.Number, position, logged})
 	switch body.Phase {
 	case Listing:
-		w.list = watchList{open: cites, logged: logged, asOf: asOf.position}
-		return 0
+		w.list = watchList{open: cites, logged: logged, asOf: asOf}
 	case Listed:
-		if !w.list.open {
-			return 0
-		}
-		listed = w.list.asOf
-		w.known(w.list.logged)
-		w.list = watchList{}
+		listed, w.list = w.list, watchList{}
 	}
-	if cites && w.whole {
-		span := &w.spans[len(w.spans)-1]
-		span.to = max(span.to, asOf.logged)
-	}
-	return listed
+	return asOf, listed
 }
 
-// known notes that a list that began at an instant is whole.
-func (w *watcher) known(from int64) {
+// knows notes that a list is whole, and so what it begins or goes on with.
+func (w *watcher) knows(list watchList) {
 	if !w.whole {
 		if len(w.spans) == keptKnown {
-			w.spans = append(w.spans[:0], w.spans[1:]...)
+			w.spans = slices.Delete(w.spans, 0, 1)
 		}
-		w.spans = append(w.spans, knownSpan{from: from, to: from})
-		w.whole = true
+		w.spans = append(w.spans, knownSpan{from: list.logged, to: list.logged})
+		w.whole, w.told = true, nil
 	}
 	span := &w.spans[len(w.spans)-1]
-	span.lists = append(span.lists, from)
-	span.to = max(span.to, from)
+	if len(span.lists) == keptKnown {
+		span.lists = slices.Delete(span.lists, 0, 1)
+	}
+	span.lists = append(span.lists, knownList{list.asOf.logged, list.logged})
+}
+
+// reaches notes that all is told up to an instant.
+func (w *watcher) reaches(to int64) {
+	if w.whole {
+		span := &w.spans[len(w.spans)-1]
+		span.to = max(span.to, to)
+	}
+}
+
+// to is up to when the watcher has ever known all; 0 when it never did. That a list is
+// whole is not enough: it may have been a little old when it began.
+func (w *watcher) to() int64 {
+	for i := len(w.spans) - 1; i >= 0; i-- {
+		if span := &w.spans[i]; span.to > span.from {
+			return span.to
+		}
+	}
+	return 0
+}
+
+// knowing reports whether the watcher knows all pods now, or will once a list is whole.
+func (w *watcher) knowing() bool { return w.whole || w.list.open }
+
+// since is the earliest at which something that is told now can have changed.
+func (w *watcher) since(logged int64) int64 {
+	switch {
+	case w.whole:
+		return w.spans[len(w.spans)-1].to // what there was then is told already
+	case w.list.open:
+		return w.list.logged // what was before that will never be known
+	}
+	return logged
+}
+
+// believed is from when on a span is known to whoever reads the log from an instant
+// on, and whether it is known at all.
+func (s *knownSpan) believed(floor int64) (from int64, ok bool) {
+	for _, list := range s.lists {
+		if list.asOf > floor {
+			return list.from, list.from < s.to
+		}
+	}
+	return 0, false
 }
 
 // forget drops what is known of the time before, and reports whether nothing is
@@ -118,24 +160,11 @@ func (w *watcher) known(from int64) {
 func (w *watcher) forget(before int64) bool {
 	for i := range w.spans {
 		span := &w.spans[i]
-		span.lists = slices.DeleteFunc(span.lists, func(list int64) bool { return list < before })
+		span.lists = slices.DeleteFunc(span.lists, func(list knownList) bool { return list.asOf < before })
 	}
-	w.whole = w.whole && w.spans[len(w.spans)-1].to >= before
+	if w.whole && w.spans[len(w.spans)-1].to < before {
+		w.lose()
+	}
 	w.spans = slices.DeleteFunc(w.spans, func(s knownSpan) bool { return s.to < before })
 	return len(w.spans) == 0 && w.last < before
-}
-
-// watcherOf returns the watcher that told, made if need be, or nil when there are
-// too many.
-func (p *placements) watcherOf(told Told) *watcher {
-	w := p.watchers[told.Watcher]
-	if w == nil {
-		if len(p.watchers) >= maxWatchers {
-			p.stats.Refused++
-			return nil
-		}
-		w = &watcher{}
-		p.watchers[strings.Clone(told.Watcher)] = w
-	}
-	return w
 }

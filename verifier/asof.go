@@ -70,14 +70,14 @@ func (t *Tail) StateAt(ctx context.Context, position uint64) (*correlate.State, 
 func (s *Service) asOf(ctx context.Context, ask *asked) (v *Verdict, entries []correlate.Entry, err error) {
 	s.tail.View(func(state *correlate.State, asOf uint64) {
 		if asOf == ask.AsOf {
-			v, entries, err = judge(state, asOf, *ask, nil)
+			v, entries, err = judge(state, asOf, ask, nil)
 		}
 	})
 	if v != nil || err != nil {
 		return v, entries, err
 	}
 	err = s.replayed(ctx, ask.AsOf, func(state *correlate.State) error {
-		v, entries, err = judge(state, ask.AsOf, *ask, nil)
+		v, entries, err = judge(state, ask.AsOf, ask, nil)
 		return err
 	})
 	return v, entries, err

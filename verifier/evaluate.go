@@ -74,8 +74,7 @@ func (s *Service) atEnd(ctx context.Context, ask *asked) (*Verdict, []correlate.
 // set, it takes a place among those who wait before the state can change.
 func (s *Service) look(ask *asked, behind error, hold bool) (v *Verdict, entries []correlate.Entry, w *waiter, woken chan struct{}, err error) {
 	s.tail.View(func(state *correlate.State, asOf uint64) {
-		ask.place(state)
-		v, entries, err = judge(state, asOf, *ask, behind)
+		v, entries, err = judge(state, asOf, ask, behind)
 		if err == nil && v.Pending && hold {
 			woken = make(chan struct{})
 			w = s.tail.enter(ask, true, func() { close(woken) })

@@ -69,8 +69,7 @@ func (s *Service) Explain(ctx context.Context, id string, may func(ctx context.C
 	var again *Verdict
 	err = s.replayed(ctx, e.Verdict.AsOf, func(state *correlate.State) error {
 		var entries []correlate.Entry
-		ask.place(state)
-		if again, entries, err = judge(state, e.Verdict.AsOf, ask, nil); err != nil {
+		if again, entries, err = judge(state, e.Verdict.AsOf, &ask, nil); err != nil {
 			return err
 		}
 		again.Alerts = s.hydrate(ctx, entries)

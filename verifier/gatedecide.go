@@ -71,8 +71,7 @@ func (g *Gates) answer(ctx context.Context, e *gateEntry, gate *Gate, revision u
 // those who wait before the state can change, and gets no verdict.
 func (g *Gates) look(e *gateEntry, revision uint64, ask *asked, behind error, hold bool) (v *Verdict, entries []correlate.Entry, err error) {
 	g.service.tail.View(func(state *correlate.State, asOf uint64) {
-		ask.place(state)
-		v, entries, err = judge(state, asOf, *ask, behind)
+		v, entries, err = judge(state, asOf, ask, behind)
 		// Trust in silence is none in what is still to come.
 		settled := ask.Window.End.Add(ask.policy.Settling)
 		early := v != nil && v.Verdict == Pass && g.now().Before(settled)

@@ -24,19 +24,23 @@ type findings struct {
 	malformed    uint64
 	unattributed uint64
 	host         uint64
-	coverage     correlate.Coverage
+	// Those without pod and without namespace are so young that a placement may still
+	// explain them.
+	podlessOpen, unattributedOpen bool
+	coverage                      correlate.Coverage
 }
 
 // judge answers a question from a state at one position. It is a pure function:
 // the same question and the same records give the same verdict, byte for byte,
-// but for what is left to fill in, Alerts and EvaluatedAt.
-func judge(state *correlate.State, asOf uint64, ask asked, behind error) (*Verdict, []correlate.Entry, error) {
+// but for what is left to fill in, Alerts and EvaluatedAt. What the question leaves to
+// placements is filled in.
+func judge(state *correlate.State, asOf uint64, ask *asked, behind error) (*Verdict, []correlate.Entry, error) {
 	ask.place(state)
 	f := findings{behind: behind, asOf: asOf}
-	if err := f.look(state, ask); err != nil {
+	if err := f.look(state, *ask); err != nil {
 		return nil, nil, err
 	}
-	return decide(ask, f), f.entries, nil
+	return decide(*ask, f), f.entries, nil
 }
 
 // look reads from the state all that the verdict needs.
@@ -53,8 +57,8 @@ func (f *findings) look(state *correlate.State, ask asked) (err error) {
 	// sensors matter.
 	total := func(q correlate.Query) (n uint64) {
 		sensors := ask.need
-		if len(sensors) == 0 {
-			sensors = []string{""} // of all
+		if len(sensors) == 0 || q.Scope == correlate.InNamespace {
+			sensors = []string{q.Sensor} // of all
 		}
 		for _, q.Sensor = range sensors {
 			if err == nil {
@@ -65,14 +69,16 @@ func (f *findings) look(state *correlate.State, ask asked) (err error) {
 		}
 		return n
 	}
+	open := func(q correlate.Query, n uint64) bool {
+		young, some := ask.explicable(q)
+		return n > 0 && some && total(young) == n
+	}
 	if ask.askPodless {
-		var c correlate.Counts
-		if c, err = x.Count(ask.podless); err != nil { // mutate: equivalent, nothing is counted after an error
-			return err
-		}
-		f.podless = c.Total()
+		f.podless = total(ask.podless)
+		f.podlessOpen = open(ask.podless, f.podless)
 	}
 	f.unattributed = total(ask.unattributed)
+	f.unattributedOpen = open(ask.unattributed, f.unattributed)
 	f.host = total(ask.host)
 	f.malformed = state.Malformed(ask.Window, ask.need)
 	f.coverage = ask.cover(state)
@@ -158,8 +164,8 @@ func obstacles(ask asked, f findings) []Reason {
 	add(ask.Window.Start.Before(f.floor), func() Reason { return reasonEvicted(ask.Window.Start, f.floor) })
 	add(f.host > 0 && ask.policy.HostAlerts == HostInconclusive, func() Reason { return reasonHostAlerts(f.host, ask) })
 	add(f.malformed > 0, func() Reason { return reasonMalformed(f.malformed) })
-	add(f.unattributed > 0, func() Reason { return reasonUnattributed(f.unattributed, ask) })
-	add(f.podless > 0, func() Reason { return reasonPodUnknown(f.podless, ask) })
+	add(f.unattributed > 0, func() Reason { return reasonUnattributed(f, ask) })
+	add(f.podless > 0, func() Reason { return reasonPodUnknown(f, ask) })
 	return append(reasons, reasonsOfGaps(needed(f.coverage.Gaps, ask.policy.Evidence))...)
 }
 

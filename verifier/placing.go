@@ -31,41 +31,34 @@ func ParsePlacements(s string) (Placements, error) {
 	return "", fmt.Errorf("unknown use of placements %.40q: want %s, %s or %s", s, PlacementsAuto, PlacementsRequired, PlacementsIgnored)
 }
 
-// firstPodLookback is for how long before the first pod of a question without a
-// start it must be known that there was none before.
-const firstPodLookback = 5 * time.Minute
+const (
+	// firstPodLookback is for how long before the first pod of a question without a
+	// start it must be known that there was none before. It is also what such a
+	// question is about as long as no pod is known.
+	firstPodLookback = 5 * time.Minute
+	// attributionTime is how long after an alert its container may still be told: the
+	// kubelet reports a container some seconds after it began.
+	attributionTime = 30 * time.Second
+)
 
 // place resolves from a state what the question leaves to placements: since when,
 // which pods, and which sensors.
 func (a *asked) place(state *correlate.State) {
-	if a.implied {
-		start := state.FirstPod(a.scope)
-		if start.IsZero() {
-			if start = state.Index().Floor(); start.IsZero() {
-				start = time.Unix(0, 0)
-			}
-		}
-		if !start.Before(a.Window.End) {
-			start = a.Window.End.Add(-1)
-		}
-		a.since(start)
-	}
-	switch {
-	case a.placements == PlacementsIgnored:
-	case a.placements == PlacementsRequired, state.Placing(), !a.scope.ByName():
-		a.placed = true
-	}
+	a.placed = a.implied || !a.scope.ByName() || a.placements == PlacementsRequired ||
+		a.placements != PlacementsIgnored && state.Placing()
 	if !a.placed {
 		a.need = a.listed
 		return
 	}
 	w := a.Window
 	if a.implied {
-		w.Start = w.Start.Add(-firstPodLookback)
+		w.Start = a.begin(state.FirstPod(a.scope))
 	}
 	a.where = state.Placed(a.scope, w, a.policy.ClockSkew)
 	if !a.scope.ByName() {
 		a.inScope.Pods = a.where.Pods
+		everyone := correlate.PodScope{Namespace: a.scope.Namespace}
+		a.podless.Strangers = state.Placed(everyone, a.Window, a.policy.ClockSkew).Pods
 	}
 	a.need = slices.Compact(slices.Sorted(slices.Values(slices.Concat(a.where.Sensors, a.listed))))
 	if a.Sensor != "" {
@@ -76,17 +69,30 @@ func (a *asked) place(state *correlate.State) {
 	}
 }
 
-// since sets the start of a question that did not name one.
-func (a *asked) since(start time.Time) {
+// begin sets the start of a question that did not name one. It returns since when it
+// must be known which pods there were.
+func (a *asked) begin(first time.Time) (known time.Time) {
+	start := first.Add(-a.policy.ClockSkew)
+	if a.nobody = first.IsZero() || !start.Before(a.Window.End); a.nobody {
+		start = a.Window.End.Add(-firstPodLookback)
+	}
+	if epoch := time.Unix(0, 0); start.Before(epoch) {
+		start = epoch
+	}
 	a.Window.Start = start
 	for _, q := range []*correlate.Query{&a.inScope, &a.podless, &a.unattributed, &a.host} {
 		q.Window.Start = start
 	}
+	if a.nobody {
+		return start
+	}
+	return start.Add(-firstPodLookback)
 }
 
-// noWorkload reports whether it is known that nothing of the scope ran.
+// noWorkload reports whether it is known that nothing of the scope ran, or whether
+// there is no pod that a question without a start could begin with.
 func (a *asked) noWorkload() bool {
-	return a.placed && a.where.Ran == 0 && len(a.where.Unknown) == 0
+	return a.placed && (a.nobody || a.where.Ran == 0 && len(a.where.Unknown) == 0)
 }
 
 // unplaced are the gaps in what is known of placements.
@@ -96,13 +102,21 @@ func (a *asked) unplaced() []correlate.Gap {
 	}
 	var gaps []correlate.Gap
 	for i, w := range a.where.Unknown {
-		last := i == len(a.where.Unknown)-1
 		gaps = append(gaps, correlate.Gap{
 			Kind: correlate.GapNoPlacement, Start: w.Start, End: w.End, Last: a.where.Known,
-			Open: last && a.where.Open && w.End.After(a.Window.End),
+			Open: a.where.Open && i == len(a.where.Unknown)-1,
 		})
 	}
 	return gaps
+}
+
+// explicable narrows a query to the alerts that a placement may still explain. It
+// reports false where none will.
+func (a *asked) explicable(q correlate.Query) (correlate.Query, bool) {
+	if since := a.where.Known.Add(-attributionTime); since.After(q.Window.Start) {
+		q.Window.Start = since
+	}
+	return q, a.placed && a.where.Watched && q.Window.Start.Before(q.Window.End)
 }
 
 // cover adds to the coverage by sensors what is known of placements.

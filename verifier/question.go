@@ -42,9 +42,9 @@ const MaxWait = 10 * time.Minute
 
 // FieldError says which field of a question is wrong, and why. Field is a
 // parameter's name in the HTTP interface: "namespace", "start", "end", "pod",
-// "selector", "owner", "hash", "vcluster", "rule", "sensor", "severity", "limit", "scope", "order", "cursor", "as_of",
-// "wait" or one of the policy: "evidence", "settling", "clock_skew",
-// "max_kernel_drop_ratio", "host_alerts", "require_rules".
+// "selector", "owner", "hash", "vcluster", "rule", "sensor", "severity", "limit", "scope",
+// "order", "cursor", "as_of", "wait" or one of the policy: "evidence", "settling",
+// "clock_skew", "max_kernel_drop_ratio", "host_alerts", "require_rules".
 type FieldError struct {
 	Field, Detail string
 }
@@ -85,6 +85,7 @@ type asked struct {
 	// What place finds out from a state.
 	need   []string // the sensors that must prove silence; nil means all that were heard
 	placed bool     // placements are used
+	nobody bool     // there is no pod that the window could start with
 	where  correlate.Placed
 }
 
@@ -98,9 +99,13 @@ func (q Question) ask(now time.Time, policy Policy, sensors []string, placements
 	if a.scope, err = q.Pods.scope(q.Namespace); err != nil {
 		return a, err
 	}
+	a.scope.Sensor = q.Sensor
 	if q.Window.Start.IsZero() && !a.scope.All() {
 		a.implied = true
 		a.Window.Start = time.Unix(0, 0) // until place knows better
+	}
+	if err := a.placeable(); err != nil {
+		return a, err
 	}
 	if a.queries, err = a.Question.queries(now, a.scope); err != nil {
 		return a, err
@@ -117,6 +122,24 @@ func (q Question) ask(now time.Time, policy Policy, sensors []string, placements
 	return a, nil
 }
 
+// placeable refuses what needs placements where the daemon does not use them.
+func (a *asked) placeable() error {
+	if a.placements != PlacementsIgnored {
+		return nil
+	}
+	for _, s := range []struct{ field, value string }{
+		{"selector", a.Pods.Selector}, {"owner", a.Pods.Owner}, {"hash", a.Pods.Hash}, {"vcluster", a.Pods.VCluster},
+	} {
+		if s.value != "" {
+			return &FieldError{s.field, "needs to know which pods there were, and this falcogate ignores placements (serve --placements): name pods by pod"}
+		}
+	}
+	if a.implied {
+		return &FieldError{"start", "required: this falcogate ignores placements (serve --placements), and so does not know when the first pod was placed"}
+	}
+	return nil
+}
+
 // queries checks what the index is asked, and words it.
 func (q Question) queries(now time.Time, scope correlate.PodScope) (queries, error) {
 	if err := CheckNamespace(q.Namespace); err != nil {
@@ -131,9 +154,12 @@ func (q Question) queries(now time.Time, scope correlate.PodScope) (queries, err
 	inScope.Scope, inScope.Namespace = correlate.InNamespace, q.Namespace
 
 	out := queries{inScope: inScope, podless: inScope, unattributed: inScope}
-	out.podless.Pod = correlate.NoPod()
 	// A pattern that matches the empty name has counted those already.
 	out.askPodless = !inScope.Pod.Match("") || !scope.ByName()
+	out.podless.Pod = correlate.NoPod()
+	if !scope.ByName() {
+		out.podless.Pod = correlate.Glob{} // place narrows it to those that no pod is known to have
+	}
 	// Which pod such an alert belongs to is as open as its namespace: the
 	// pattern must not leave it out.
 	out.unattributed.Pod = correlate.Glob{}

@@ -17,18 +17,20 @@ const (
 	// ReasonIndexBehind: the index did not get to the end of the event log in
 	// time, so alerts that are in the log may not be counted.
 	ReasonIndexBehind ReasonCode = "index_behind"
+	// ReasonNoWorkload: it is known that no container of the scope certainly ran in
+	// the window, or no pod of it was placed at all, so that its silence means
+	// nothing.
+	ReasonNoWorkload ReasonCode = "no_workload"
 	// ReasonEvicted: the window starts before what is still kept.
 	ReasonEvicted ReasonCode = "evicted"
-	// ReasonNoWorkload: it is known that no container of the scope ran in the
-	// window, so that its silence means nothing.
-	ReasonNoWorkload ReasonCode = "no_workload"
 	// ReasonMalformed: there are messages that could not be read and may tell of
 	// the window.
 	ReasonMalformed ReasonCode = "malformed"
 	// ReasonUnattributed: there are alerts whose namespace is not known.
 	ReasonUnattributed ReasonCode = "unattributed"
 	// ReasonPodUnknown: the question is about certain pods, and there are
-	// alerts of the namespace that do not say of which pod.
+	// alerts of the namespace that do not say of which pod, or of one that is not
+	// known where more than the name has to be.
 	ReasonPodUnknown ReasonCode = "pod_unknown"
 	// ReasonHostAlerts: the hosts themselves raised alerts, and the policy does
 	// not merely report them.
@@ -96,8 +98,16 @@ func reasonNoWorkload(q asked) Reason {
 	if pods := q.Pods.words(); pods != "" {
 		what += " (pods " + pods + ")"
 	}
+	if q.Sensor != "" {
+		what += " on the node of sensor " + q.Sensor
+	}
+	check := fmt.Sprintf("Check the name, and whether its pods have started: kubectl get pods -n %s.", q.Namespace)
+	if q.nobody {
+		return Reason{Reason: ReasonNoWorkload, open: q.where.Open, Message: fmt.Sprintf(
+			"No pod of %s is known to have been placed on a node before the window's end, so that there is no start to ask from. %s", what, check)}
+	}
 	return Reason{Reason: ReasonNoWorkload, Message: fmt.Sprintf(
-		"No container of %s ran in the window, so that its silence means nothing. Check the name, and whether its pods have started: kubectl get pods -n %s.", what, q.Namespace)}
+		"No container of %s certainly ran in the window (clock_skew=%s), so that its silence means nothing. %s", what, q.policy.ClockSkew, check)}
 }
 
 func reasonMalformed(n uint64) Reason {
@@ -108,16 +118,27 @@ func reasonMalformed(n uint64) Reason {
 	return Reason{Reason: ReasonMalformed, Count: n, Message: what + " that could not be read came during the window, or soon after, and may have been an alert. See falcogate's log and falcogate.log.malformed.> in the event log for what is wrong, mend it at the sender (Falco needs json_output: true for HTTP), and ask about a window after that."}
 }
 
-func reasonUnattributed(n uint64, q asked) Reason {
-	return Reason{Reason: ReasonUnattributed, Count: n, Message: fmt.Sprintf(
+// explicableHint says what an alert waits for that a placement may still explain.
+const explicableHint = " It may come from a container that the Kubernetes API does not report yet: wait (wait=30s)."
+
+func reasonUnattributed(f findings, q asked) Reason {
+	r := Reason{Reason: ReasonUnattributed, Count: f.unattributed, open: f.unattributedOpen, Message: fmt.Sprintf(
 		"%s at %s or above in the window with no namespace, which may belong to %s. See them with scope=unattributed, and have Falco report k8s.ns.name (container plugin, append_output).",
-		plural(n), q.Severity, q.Namespace)}
+		plural(f.unattributed), q.Severity, q.Namespace)}
+	if r.open {
+		r.Message += explicableHint
+	}
+	return r
 }
 
-func reasonPodUnknown(n uint64, q asked) Reason {
-	return Reason{Reason: ReasonPodUnknown, Count: n, Message: fmt.Sprintf(
-		"%s at %s or above in namespace %s with no pod name, which may come from a pod that matches %s. Ask without the pod filter, and have Falco report k8s.pod.name.",
-		plural(n), q.Severity, q.Namespace, q.Pods.words())}
+func reasonPodUnknown(f findings, q asked) Reason {
+	r := Reason{Reason: ReasonPodUnknown, Count: f.podless, open: f.podlessOpen, Message: fmt.Sprintf(
+		"%s at %s or above in namespace %s with no pod name, or one that is not known, which may come from a pod that matches %s. Ask without the pod filter, and have Falco report k8s.pod.name.",
+		plural(f.podless), q.Severity, q.Namespace, q.Pods.words())}
+	if r.open {
+		r.Message += explicableHint
+	}
+	return r
 }
 
 func reasonHostAlerts(n uint64, q asked) Reason {

@@ -41,7 +41,7 @@ func (s *simulation) answer(state *correlate.State, ask *simAsk) (asked, *Verdic
 	if err != nil {
 		panic("simulation: a question is refused: " + err.Error())
 	}
-	v, _, err := judge(state, state.Position(), q, nil)
+	v, _, err := judge(state, state.Position(), &q, nil)
 	if err != nil {
 		panic("simulation: judge failed: " + err.Error())
 	}

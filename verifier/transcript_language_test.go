@@ -31,9 +31,10 @@ import (
 //	reset NAME [alerts]             counters go back to zero, within the run
 //	snap NAME TIME [source=S] [drops=N] [queue=N] [DELIVERY]
 //	                                a snapshot; drops and queue are since the last
-//	beats NAME,… FROM-TO [source=S] [busy=RULE] [drift=D] [DELIVERY]
+//	beats NAME,… FROM-TO [source=S] [busy=RULE] [drift=D] [watch=W,…] [DELIVERY]
 //	                                a row of them, of several sensors in turn; busy: an
-//	                                alert 50 ms before each; drift: D more ahead at each
+//	                                alert 50 ms before each; drift: D more ahead at each;
+//	                                watch: and a mark of those watchers with each
 //	alert NAME TIME RULE [PRIORITY] [ns=N|host|nons] [pod=P|nopod] [cmd=C] [xN] [DELIVERY]
 //	      [lost|uncounted|overtakes[=N]]
 //	                                lost: it never arrives; uncounted: it was never
@@ -45,12 +46,31 @@ import (
 //	floor TIME                      what is older is not kept any more
 //	limits [retention=D] [sensors=N]   before all else
 //
+// What watchers of the Kubernetes API tell. All pods are of one cluster.
+//
+//	watcher NAME                    a watcher that starts, or starts anew
+//	pod NAME TIME [POD SETTING…] [by=WATCHER|untold] [new] [lost]
+//	                                a pod is there, or changes; a watcher tells, the
+//	                                first unless by names one; new: the name is used
+//	                                again; lost: what is told does not reach the log
+//	list WATCHER TIME [begun|ended]   a mark, and all pods that are not gone; or all but
+//	                                its end, or its end
+//	watch WATCHER TIME|FROM-TO [every=D] [lost]
+//	                                a mark each 5s that says that all was told up to the
+//	                                one before
+//
 // DELIVERY is twice, held (until release) or logged=TIME. SETTINGs are every=D,
 // ahead=D (of its clock), lag=D, hostname=H, sources=A,B, rules=A,B, files=VERSION,
 // counters=all|total|no, kernel=all|nozero|no, run=yes|no, ruleset=yes|no.
 //
-//	check NAMESPACE FROM-TO [severity= evidence= settling= skew= ratio= host= require=A,B
-//	      pod= rule= sensor= sensors=A,B|none now=TIME behind json]
+// POD SETTINGs are on=NODE, ns=N (shadow-1 unless it is said), labels=A:B,C:D,
+// owner=KIND/NAME, workload=KIND/NAME, containers=A,B, hostname=H (of the node's sensor),
+// created=, scheduled=, started=, finished= TIME (no: not known; the first three are
+// TIME for a pod with a node), linger=D, gone. Times are cut to whole seconds.
+//
+//	check NAMESPACE FROM-TO|-TO [severity= evidence= settling= skew= ratio= host= require=A,B
+//	      pod= selector= owner= hash= vcluster= rule= sensor= sensors=A,B|none
+//	      placements=required|ignored now=TIME behind json]
 //	ledger NAME [FROM-TO]
 
 // transcriptEpoch is what the times of transcripts count from.
@@ -63,6 +83,7 @@ type transcript struct {
 	position uint64
 	logged   time.Time
 	refused  error // why the state did not take the last record
+	cluster  transcriptCluster
 }
 
 func newTranscript() *transcript {
@@ -154,10 +175,13 @@ func (w *words) instant(text string) time.Time {
 	return at
 }
 
-// span reads FROM-TO.
+// span reads FROM-TO; the first may be left out.
 func (w *words) span(text string) (from, to time.Time) {
 	first, second, _ := strings.Cut(text, "-")
-	return w.instant(first), w.instant(second)
+	if first != "" {
+		from = w.instant(first)
+	}
+	return from, w.instant(second)
 }
 
 // done is the error of all that was wrong, or was not asked for.

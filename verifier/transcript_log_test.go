@@ -34,6 +34,8 @@ func (tr *transcript) line(w *words) error {
 		w.settings(f)
 		tr.falcos[name] = f
 		return nil
+	case "watcher", "pod", "list", "watch":
+		return tr.clusterLine(w)
 	case "malformed":
 		hostname, at := strings.TrimPrefix(w.next("name"), "-"), w.instant(w.next("time"))
 		return tr.append(message{at, &correlate.Malformed{Hostname: hostname, Reason: "want an object"}})
@@ -116,6 +118,12 @@ func (tr *transcript) beats(fs []*falco, w *words) error {
 	optionOf(w, "source", parseList, &sources)
 	optionOf(w, "busy", parseText, &busy)
 	optionOf(w, "drift", time.ParseDuration, &drift)
+	var names []string
+	optionOf(w, "watch", parseList, &names)
+	watchers, err := tr.cluster.named(names)
+	if err != nil {
+		return err
+	}
 	delivery := *w
 	w.options, w.plain = nil, nil // each snapshot takes what is left
 	for at := from; !at.After(to); at = at.Add(fs[0].every) {
@@ -130,6 +138,11 @@ func (tr *transcript) beats(fs []*falco, w *words) error {
 				}
 			}
 			if err := errors.Join(tr.snapshots(f, at, sources, &each), each.done()); err != nil {
+				return err
+			}
+		}
+		for _, watcher := range watchers {
+			if err := tr.mark(watcher, at, correlate.Watching, watcher.last, false); err != nil {
 				return err
 			}
 		}
@@ -165,6 +178,7 @@ func (tr *transcript) alert(f *falco, w *words) error {
 	set("ns", "k8s.ns.name")
 	set("pod", "k8s.pod.name")
 	set("cmd", "proc.cmdline")
+	set("container", "container.id")
 	if w.flag("nopod") {
 		delete(fields, "k8s.pod.name")
 	}

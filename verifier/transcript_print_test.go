@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,10 +16,12 @@ import (
 type standing struct {
 	sensors map[string]correlate.SensorStatus
 	index   correlate.Stats
+	known   time.Time
+	pods    correlate.PlacementStats
 }
 
 func (tr *transcript) standing() standing {
-	s := standing{map[string]correlate.SensorStatus{}, tr.state.Index().Stats()}
+	s := standing{map[string]correlate.SensorStatus{}, tr.state.Index().Stats(), tr.state.Known(), tr.state.PlacementStats()}
 	for _, status := range tr.state.Sensors().List() {
 		s.sensors[status.Hostname] = status
 	}
@@ -54,6 +57,9 @@ func (tr *transcript) changed(before standing) (list []string) {
 	add(now.index.Duplicates != before.index.Duplicates, "%d duplicate", now.index.Duplicates-before.index.Duplicates)
 	add(now.index.LateBelowFloor != before.index.LateBelowFloor, "below the floor")
 	add(now.index.Ahead != before.index.Ahead, "too far ahead to be held")
+	add(!now.known.Equal(before.known), "placements known up to %s", ago(now.known))
+	add(now.pods.Running != before.pods.Running, "%d pods", now.pods.Running)
+	add(now.index.Attributed != before.index.Attributed, "%d attributed", now.index.Attributed-before.index.Attributed)
 	add(len(now.sensors) < len(before.sensors), "%d forgotten", len(before.sensors)-len(now.sensors))
 	add(tr.refused != nil, "kept as malformed")
 	return list
@@ -90,8 +96,8 @@ func seconds(d time.Duration) string {
 }
 
 // verdictText is what a case needs of a verdict: the reasons with their figures,
-// the gaps, and the evidence that was reached.
-func verdictText(v *Verdict) string {
+// the gaps, and the evidence that was reached. Placed is whether placements were used.
+func verdictText(v *Verdict, placed bool) string {
 	var b strings.Builder
 	b.WriteString(v.Verdict.String())
 	if v.Pending {
@@ -115,8 +121,14 @@ func verdictText(v *Verdict) string {
 	if c.SensorCount > 0 {
 		fmt.Fprintf(&b, " by %s: %d accounted, %d heard", strings.Join(c.Sensors, ", "), c.Accounted, c.Heard)
 	}
-	if !c.Assumed {
+	switch {
+	case placed:
+		fmt.Fprintf(&b, ", as placed: %d pods on %s", c.Pods, cmp.Or(strings.Join(c.Nodes, ", "), "no node"))
+	case !c.Assumed:
 		b.WriteString(", as listed")
+	}
+	if v.Window.FirstPod {
+		fmt.Fprintf(&b, ", since %s", ago(v.Window.Start))
 	}
 	for _, figure := range []struct {
 		name string

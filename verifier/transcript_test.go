@@ -103,9 +103,9 @@ func (tr *transcript) check(w *words) string {
 	if err != nil {
 		return "refused: " + err.Error()
 	}
-	v, _, err := judge(tr.state, tr.position, ask, behind)
+	v, _, err := judge(tr.state, tr.position, &ask, behind)
 	if err == nil && !whole {
-		return verdictText(v)
+		return verdictText(v, ask.placed)
 	}
 	data, encoding := json.Marshal(v, JSONOptions, jsontext.WithIndent("  "))
 	w.errs = append(w.errs, err, encoding)
@@ -129,7 +129,7 @@ func (tr *transcript) question(w *words) (asked, error) {
 	}
 	var evidence, host string
 	for name, into := range map[string]*string{
-		"pod": &q.Pods.Name, "rule": &q.Rule, "sensor": &q.Sensor, "evidence": &evidence, "host": &host,
+		"pod": &q.Pods.Name, "selector": &q.Pods.Selector, "owner": &q.Pods.Owner, "hash": &q.Pods.Hash, "vcluster": &q.Pods.VCluster, "rule": &q.Rule, "sensor": &q.Sensor, "evidence": &evidence, "host": &host,
 	} {
 		optionOf(w, name, parseText, into)
 	}
@@ -147,7 +147,9 @@ func (tr *transcript) question(w *words) (asked, error) {
 			return asked{}, &FieldError{"severity", err.Error()}
 		}
 	}
-	return q.ask(now, DefaultPolicy(), sensors, PlacementsAuto)
+	placements := PlacementsAuto
+	optionOf(w, "placements", ParsePlacements, &placements)
+	return q.ask(now, DefaultPolicy(), sensors, placements)
 }
 
 // Every case says what it shows, every kind of gap and every reason is shown, and

@@ -163,9 +163,10 @@ func (q *waiting) stir(state *correlate.State, batch []*correlate.Record) {
 			}
 		}
 	}
-	if changes.Overflow || len(changes.Flawed) > 0 {
+	all := changes.Overflow || changes.Attributed
+	if all || len(changes.Flawed) > 0 {
 		for w := range q.all {
-			if changes.Overflow || flawedFor(w, changes.Flawed) {
+			if all || flawedFor(w, changes.Flawed) {
 				q.wake(w)
 			}
 		}

@@ -113,6 +113,19 @@ func scriptNATS(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0]+"_PORT", strconv.Itoa(port))
 }
 
+// scriptBeforeLast sets a variable to a time before the last message of a replay, whose
+// summary is in stdout: however long what follows takes, it is the same window.
+func scriptBeforeLast(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: beforelast VAR DURATION")
+	}
+	before, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	var played struct{ Last time.Time }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &played))
+	ts.Setenv(args[0], played.Last.Add(-before).UTC().Format(time.RFC3339Nano))
+}
+
 func scriptCertificates(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(writeCertificates(ts.Getenv("WORK")))
 }

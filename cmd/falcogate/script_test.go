@@ -80,6 +80,7 @@ func runScripts(t *testing.T, dir string, external bool) {
 			"logged":       scriptLogged,
 			"metric":       scriptMetric,
 			"explained":    scriptExplained,
+			"beforelast":   scriptBeforeLast,
 			"posts":        scriptPosts,
 		},
 	})

@@ -11,10 +11,11 @@ import (
 
 // ending says what the end of the stream means.
 func (s *stream) ending(ctx context.Context, timedOut bool, err error) error {
+	s.stopped = ctx.Err() != nil
 	switch {
-	case ctx.Err() == nil && errors.Is(err, io.EOF):
+	case !s.stopped && errors.Is(err, io.EOF):
 		return errors.New("the stream ended, as when Falco stops or reloads")
-	case ctx.Err() == nil:
+	case !s.stopped:
 		return err
 	case s.lane.unstored:
 		return fmt.Errorf("a message was received and not stored: %w", err)

@@ -111,6 +111,8 @@ func TestLogSubject(t *testing.T) {
 		"falcogate.log.timeout.node-1":                       &correlate.Timeout{Hostname: "node-1"},
 		"falcogate.log.internal.node-1":                      &correlate.Internal{Hostname: "node-1"},
 		"falcogate.log.malformed._":                          &correlate.Malformed{},
+		"falcogate.log.placement._":                          &correlate.Placement{Pod: "web-1", Node: "node-1"},
+		"falcogate.log.watch._":                              &correlate.Watch{},
 	}
 	for want, body := range tests {
 		require.Equal(t, want, eventlog.LogSubject(&correlate.Record{Body: body}))

@@ -24,7 +24,11 @@ func (d demoted) Enabled(ctx context.Context, _ slog.Level) bool {
 	return d.Handler.Enabled(ctx, slog.LevelDebug)
 }
 
+// Handle is for errors, too, of which logr does not ask whether they are enabled.
 func (d demoted) Handle(ctx context.Context, r slog.Record) error {
+	if !d.Enabled(ctx, r.Level) {
+		return nil
+	}
 	r.Level = min(r.Level, slog.LevelDebug)
 	return d.Handler.Handle(ctx, r)
 }

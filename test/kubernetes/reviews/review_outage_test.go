@@ -3,11 +3,11 @@ package reviews
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/falcogate/falcogate/internal/kube"
@@ -24,18 +24,21 @@ func wantNoAnswer(t *testing.T, r *reviewer, id kube.Identity, access kube.Acces
 		all.Go(func() {
 			have, err := r.Authenticate(t.Context(), token)
 			refused := (*kube.RefusedError)(nil)
-			assert.ErrorContains(t, err, "could not be asked")
-			assert.False(t, asRefused(err, &refused), "%v", err)
-			assert.Zero(t, have)
-			assert.NotContains(t, err.Error(), token)
+			if !isNoAnswer(err) || asRefused(err, &refused) || have.Username != "" || strings.Contains(err.Error(), token) {
+				t.Errorf("have %+v, %v", have, err)
+			}
 		})
 	}
 	all.Go(func() {
-		ok, err := r.Allowed(t.Context(), id, access)
-		assert.ErrorContains(t, err, "could not be asked")
-		assert.False(t, ok)
+		if ok, err := r.Allowed(t.Context(), id, access); ok || !isNoAnswer(err) {
+			t.Errorf("have %t, %v", ok, err)
+		}
 	})
 	all.Wait()
+}
+
+func isNoAnswer(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "could not be asked")
 }
 
 // TestTheAPIServerIsAway stops it and freezes it: an answer that is kept holds for
