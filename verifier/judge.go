@@ -53,10 +53,9 @@ func (f *findings) look(state *correlate.State, ask asked) (err error) {
 	if f.entries, _, err = x.List(ask.inScope, correlate.NewestFirst, ask.Limit, correlate.Cursor{}); err != nil {
 		return err
 	}
-	// Of alerts that are not known to be the namespace's, those of the needed
-	// sensors matter.
-	total := func(q correlate.Query) (n uint64) {
-		sensors := ask.need
+	// Of alerts that are not known to be the namespace's, those of the sensors that
+	// may have seen its pods matter.
+	total := func(q correlate.Query, sensors []string) (n uint64) {
 		if len(sensors) == 0 || q.Scope == correlate.InNamespace {
 			sensors = []string{q.Sensor} // of all
 		}
@@ -71,16 +70,16 @@ func (f *findings) look(state *correlate.State, ask asked) (err error) {
 	}
 	open := func(q correlate.Query, n uint64) bool {
 		young, some := ask.explicable(q)
-		return n > 0 && some && total(young) == n
+		return n > 0 && some && total(young, ask.seeing()) == n
 	}
 	if ask.askPodless {
-		f.podless = total(ask.podless)
+		f.podless = total(ask.podless, nil)
 		f.podlessOpen = open(ask.podless, f.podless)
 	}
-	f.unattributed = total(ask.unattributed)
+	f.unattributed = total(ask.unattributed, ask.seeing())
 	f.unattributedOpen = open(ask.unattributed, f.unattributed)
-	f.host = total(ask.host)
-	f.malformed = state.Malformed(ask.Window, ask.need)
+	f.host = total(ask.host, ask.need)
+	f.malformed = state.Malformed(ask.Window, ask.seeing())
 	f.coverage = ask.cover(state)
 	return err
 }

@@ -72,6 +72,18 @@ var (
 		"Alerts that came and are not held, by why: dated before the floor, or too far ahead.", []string{"reason"}, nil)
 	descEvicted = prometheus.NewDesc("falcogate_index_evicted_alerts_total",
 		"Alerts that the index has evicted, by why.", []string{"reason"}, nil)
+	descAttributed = prometheus.NewDesc("falcogate_index_attributed_alerts_total",
+		"Alerts without a namespace that waited in the index until a placement told of their container.", nil, nil)
+	descPods = prometheus.NewDesc("falcogate_placements_pods",
+		"Pods that placements are kept of, by whether they are there still.", []string{"state"}, nil)
+	descWatchers = prometheus.NewDesc("falcogate_placements_watchers",
+		"Watchers of the Kubernetes API that were heard within the retention.", nil, nil)
+	descPlacedAge = prometheus.NewDesc("falcogate_placements_known_age_seconds",
+		"How long ago it was known last which pods there were; not there while it never was.", nil, nil)
+	descPlaceless = prometheus.NewDesc("falcogate_placements_refused_records_total",
+		"Records of pods or of watchers beyond the most that are kept track of.", nil, nil)
+	descForgotten = prometheus.NewDesc("falcogate_placements_forgotten_pods_total",
+		"Pods that had ended and were forgotten before their time, to make room for others.", nil, nil)
 	descSensors = prometheus.NewDesc("falcogate_sensors",
 		"Sensors heard within the retention.", nil, nil)
 	descFlawed = prometheus.NewDesc("falcogate_proof_flawed_spans_total",
@@ -97,6 +109,7 @@ func (c *indexCollector) Describe(ch chan<- *prometheus.Desc) {
 		descPosition, descReady, descAlerts, descNamespaces, descBytes,
 		descFloorAge, descDuplicates, descNotHeld, descEvicted, descSensors,
 		descFlawed, descMissing, descSurplus, descQueueDrops, descKernelDrops, descStale,
+		descAttributed, descPods, descWatchers, descPlacedAge, descPlaceless, descForgotten,
 	} {
 		ch <- d
 	}
@@ -109,10 +122,13 @@ func (c *indexCollector) Collect(ch chan<- prometheus.Metric) {
 		sensors  int
 		proof    correlate.ProofStats
 		position uint64
+		pods     correlate.PlacementStats
+		known    time.Time
 	)
 	c.tail.View(func(state *correlate.State, asOf uint64) {
 		stats, sensors, position = state.Index().Stats(), state.Sensors().Len(), asOf
 		proof = state.Sensors().ProofStats()
+		pods, known = state.PlacementStats(), state.Known()
 	})
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
@@ -139,6 +155,15 @@ func (c *indexCollector) Collect(ch chan<- prometheus.Metric) {
 	counter(descNotHeld, stats.Ahead, "ahead")
 	counter(descEvicted, stats.EvictedByAge, "age")
 	counter(descEvicted, stats.EvictedByBytes, "bytes")
+	counter(descAttributed, stats.Attributed)
+	gauge(descPods, float64(pods.Running), "running")
+	gauge(descPods, float64(pods.Pods-pods.Running), "past")
+	gauge(descWatchers, float64(pods.Watchers))
+	if !known.IsZero() {
+		gauge(descPlacedAge, c.tail.now().Sub(known).Seconds())
+	}
+	counter(descPlaceless, pods.Refused)
+	counter(descForgotten, pods.Forgot)
 	gauge(descSensors, float64(sensors))
 	for kind, n := range proof.Flawed {
 		counter(descFlawed, n, string(kind))

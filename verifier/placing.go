@@ -89,6 +89,15 @@ func (a *asked) begin(first time.Time) (known time.Time) {
 	return start.Add(-firstPodLookback)
 }
 
+// seeing are the sensors that may have seen pods of the scope; nil means all. They are
+// the needed ones, unless it is not known where all of the pods ran.
+func (a *asked) seeing() []string {
+	if a.placed && len(a.where.Unknown) > 0 && a.Sensor == "" {
+		return nil
+	}
+	return a.need
+}
+
 // noWorkload reports whether it is known that nothing of the scope ran, or whether
 // there is no pod that a question without a start could begin with.
 func (a *asked) noWorkload() bool {

@@ -6,6 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
 	"github.com/falcogate/falcogate/correlate"
@@ -335,4 +337,36 @@ func TestWaitForAttribution(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What there is to see of placements.
+func TestPlacementMetrics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		metrics := prometheus.NewPedanticRegistry()
+		log := memlog.New()
+		newFalco(log, "node-a").alert(alert(at(10*time.Minute), correlate.Warning, "container.id", "4d2f9b1c8a7e"))
+		gone := onNode("web-2", "node-a")
+		gone.Gone = true
+		w := newWatcher(log, at(9*time.Minute), onNode("web-1", "node-a", "4d2f9b1c8a7e0123456789"), gone)
+		w.settle(at(time.Minute))
+		startWith(t, log, verifier.TailOptions{Registerer: metrics}, verifier.ServiceOptions{})
+		synctest.Wait()
+		for name, want := range map[string]float64{
+			"falcogate_index_attributed_alerts_total":    1,
+			"falcogate_placements_watchers":              1,
+			"falcogate_placements_known_age_seconds":     60,
+			"falcogate_placements_refused_records_total": 0,
+			"falcogate_placements_forgotten_pods_total":  0,
+		} {
+			require.InDelta(t, want, sample(t, metrics, name), 0, name)
+		}
+		require.NoError(t, testutil.GatherAndCompare(metrics, strings.NewReader(`# HELP falcogate_placements_pods Pods that placements are kept of, by whether they are there still.
+# TYPE falcogate_placements_pods gauge
+falcogate_placements_pods{state="past"} 1
+falcogate_placements_pods{state="running"} 1
+`), "falcogate_placements_pods"))
+		problems, err := testutil.GatherAndLint(metrics)
+		require.NoError(t, err)
+		require.Empty(t, problems)
+	})
 }

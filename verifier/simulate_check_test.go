@@ -51,10 +51,13 @@ func (s *simulation) answer(state *correlate.State, ask *simAsk) (asked, *Verdic
 // examine holds an answer against the truth.
 func (s *simulation) examine(op *simOp, ask *simAsk) {
 	q, v := s.answer(s.state, ask)
+	answered := *ask
+	answered.placed, answered.unplaced, ask = q.placed, len(q.where.Unknown) > 0, &answered
 	s.stats.answered(ask, v)
 	s.checkLog(ask, v)
 	if v.Verdict == Pass {
 		s.checkPass(ask, v)
+		s.checkWorkload(ask, v, &q)
 	}
 	s.checkProof(ask, v.Coverage.Evidence, v.Coverage.Sensors, v)
 	if ask.must && v.Verdict != Pass && !s.mayStay(ask, v) {
@@ -72,7 +75,7 @@ func (s *simulation) probe(op *simOp, ask *simAsk, q asked) {
 	for range op.m {
 		luck = simMix(luck)
 		other := *ask
-		other.must = false
+		other.must, other.placed = false, false
 		length := simSecond/2 + int64(luck%uint64(12*simSecond))
 		other.end = s.now - int64(simMix(luck+1)%uint64(min(s.now, 100*simSecond)+1))
 		if r := s.log.records; len(r) > 0 {
@@ -96,9 +99,15 @@ func (s *simulation) inScope(t *simTruth, ask *simAsk, space uint8) bool {
 		(ask.rule < 0 || t.rule == uint8(ask.rule)) && (ask.sensor < 0 || t.sensor == uint8(ask.sensor))
 }
 
-// checkLog compares the answer with what the log holds, the plain way.
+// checkLog compares the answer with what the log holds, the plain way. Where placements
+// are used, what may be in scope is what comes from a node where its pods ran, and an
+// alert that names no namespace counts once its container is told of.
 func (s *simulation) checkLog(ask *simAsk, v *Verdict) {
 	floor := s.state.Index().Floor()
+	needed := func(hostname string) bool {
+		return !ask.placed || len(v.Coverage.Sensors) == 0 || slices.Contains(v.Coverage.Sensors, hostname)
+	}
+	seeing := func(hostname string) bool { return ask.unplaced || needed(hostname) }
 	var in, held, open uint64 // in scope, of these above the floor, and what may be in scope
 	for i := range s.truth {
 		t := &s.truth[i]
@@ -107,17 +116,17 @@ func (s *simulation) checkLog(ask *simAsk, v *Verdict) {
 		}
 		above := !simTime(t.stamp).Before(floor)
 		switch {
-		case s.inScope(t, ask, t.space):
+		case s.inScope(t, ask, t.space) && (t.space != simHost || needed(simHosts[t.sensor])):
 			in++
 			held += simIf[uint64](above, 1, 0)
 		case above && (t.space == simNowhere || t.space == simHost && ask.host == HostInconclusive) && s.inScope(t, ask, ask.space):
-			open++
+			open += simIf[uint64](t.space == simHost && needed(simHosts[t.sensor]) || t.space != simHost && seeing(simHosts[t.sensor]), 1, 0)
 		}
 	}
 	for i := range s.log.records {
 		r := &s.log.records[i]
 		if m, ok := r.Body.(*correlate.Malformed); ok && !r.Received.Before(simTime(ask.start)) && r.Received.Before(simTime(ask.end)) &&
-			(ask.sensor < 0 || m.Hostname == "" || m.Hostname == simHosts[ask.sensor]) {
+			(ask.sensor < 0 || m.Hostname == "" || m.Hostname == simHosts[ask.sensor]) && (m.Hostname == "" || seeing(m.Hostname)) {
 			open++
 		}
 	}
@@ -130,8 +139,26 @@ func (s *simulation) checkLog(ask *simAsk, v *Verdict) {
 		s.wrong("false fail", ask, v, "the log holds no alert in scope")
 	case v.Verdict == Pass && held+open > 0:
 		s.wrong("pass with an alert", ask, v, "the log holds %d alerts in scope, and %d that may be", held, open)
-	case s.h.limits == correlate.Limits{} && total != held:
+	case s.h.limits == correlate.Limits{} && (total > held || total+v.Coverage.Unattributed < held && !s.elsewhere(ask, v)):
 		s.wrong("miscount", ask, v, "the log holds %d alerts in scope, and the answer counts %d", held, total)
+	}
+}
+
+// elsewhere reports whether alerts that are not counted may be on nodes that are not
+// needed: without a namespace, and of a pod that was never told of.
+func (s *simulation) elsewhere(ask *simAsk, v *Verdict) bool {
+	return ask.placed && s.h.nameless && slices.ContainsFunc(s.truth, func(t simTruth) bool {
+		return t.copies > 0 && t.space == ask.space && t.stamp >= ask.start && t.stamp < ask.end && !slices.Contains(v.Coverage.Sensors, simHosts[t.sensor])
+	})
+}
+
+// checkWorkload looks for a pass over a window in which nothing of the namespace ran.
+func (s *simulation) checkWorkload(ask *simAsk, v *Verdict, q *asked) {
+	if !q.placed || ask.evidence == None && len(q.where.Unknown) > 0 {
+		return
+	}
+	if !s.ranIn(ask.space, ask.sensor, ask.start-ask.skew, ask.end+ask.skew) {
+		s.wrong("vacuous pass", ask, v, "no container of %s ran", simSpaceText(ask.space))
 	}
 }
 
@@ -149,7 +176,9 @@ func (s *simulation) checkProof(ask *simAsk, level Evidence, sensors []string, v
 	if level == None || simTime(ask.start).Before(s.state.Index().Floor()) {
 		return
 	}
-	s.unproven(ask, level, sensors, func(t *simTruth) bool { return ask.sensor < 0 || t.sensor == uint8(ask.sensor) }, "false proof", v)
+	s.unproven(ask, level, sensors, func(t *simTruth) bool {
+		return (ask.sensor < 0 || t.sensor == uint8(ask.sensor)) && (!ask.placed || slices.Contains(sensors, simHosts[t.sensor]))
+	}, "false proof", v)
 }
 
 // unproven goes through the truth for what contradicts a proof: whatever

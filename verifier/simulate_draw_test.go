@@ -30,7 +30,7 @@ func simHistoryOf(seed uint64) *simHistory {
 	d.setup()
 	d.faults()
 	d.wrong = len(h.ops)
-	d.workload()
+	d.cluster(d.workload())
 	d.sort()
 	return h
 }
@@ -117,7 +117,7 @@ func (d *simDraw) setup() {
 }
 
 // workload draws what happens whether things go wrong or not, and what is asked.
-func (d *simDraw) workload() {
+func (d *simDraw) workload() (last int64) {
 	h := d.h
 	calm, last := d.calm()
 	for i := range h.sensors {
@@ -131,6 +131,7 @@ func (d *simDraw) workload() {
 	if calm {
 		d.mustPass(last)
 	}
+	return last
 }
 
 // calm says whether the history goes on after the last fault until all must be

@@ -13,6 +13,9 @@ const (
 	simNoExcuse simClass = iota
 	// simUnheard: the needed sensors are assumed, and this one was not heard of.
 	simUnheard
+	// simElsewhere: the sensor's clock was off by more than the skew that is tolerated,
+	// and its node not needed: no pod of the namespace was there in the window.
+	simElsewhere
 	// simSourceless: no snapshot of the sensor's system calls was ever heard, but
 	// some of its second event source.
 	simSourceless
@@ -53,7 +56,7 @@ const (
 )
 
 var simClassNames = [simClasses]string{
-	"none", "sensor not heard of", "event source not heard of", "kernel drops tolerated", "heard, not counted", "stall shorter than a silence",
+	"none", "sensor not heard of", "clock off, on a node that is not needed", "event source not heard of", "kernel drops tolerated", "heard, not counted", "stall shorter than a silence",
 	"overtaken at every confirming snapshot", "made up for, rules not known", "made up for by alerts not raised",
 	"made up for by a latecomer", "heard, overtaken at the last snapshot", "clock ahead, messages as late",
 	"clock off between two snapshots only", "clock set forward, like the end of a delay", "clock slewed within the hour",
@@ -73,7 +76,10 @@ func (s *simulation) explain(i int32, ask *simAsk, level Evidence, sensors []str
 	t := &s.truth[i]
 	switch {
 	case !slices.Contains(sensors, simHosts[t.sensor]):
-		if !ask.listed && ask.sensor < 0 && !s.heardLately(t.sensor) {
+		switch {
+		case ask.placed && t.pod > 0 && !s.wasIn(t.space, t.sensor, ask.start-ask.skew, ask.end+ask.skew):
+			return simElsewhere
+		case !ask.listed && ask.sensor < 0 && !ask.placed && !s.heardLately(t.sensor):
 			return simUnheard
 		}
 	case s.h.sensors[t.sensor].audit && len(s.readingsOf(t.sensor)) == 0:

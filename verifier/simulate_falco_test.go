@@ -43,6 +43,7 @@ type simTruth struct {
 	rule, space      uint8
 	prio             correlate.Priority
 	fate             simFate
+	pod              int16 // 1 + the pod in which it happened; 0: in none that is known
 }
 
 // simReading is what the world knows of a snapshot.

@@ -20,6 +20,11 @@ type simHistory struct {
 	ops     []simOp
 	asks    []simAsk
 	settled int64 // from here on nothing goes wrong any more
+
+	watchers int // of the Kubernetes API; 0: there is none, and nothing is told of pods
+	pods     []simPod
+	relist   int64
+	nameless bool // some alerts have no namespace, and no pod
 }
 
 // simSetup is how a Falco is set up.
@@ -57,29 +62,34 @@ const (
 type simWhat uint8
 
 const (
-	simEvent    simWhat = iota // the kernel sees what a rule matches; at is when the engine counts it, lag earlier it happened
-	simSnapshot                // the engine reads its counters, and queues the snapshot lag later
-	simReader                  // a second reader takes a share of the messages
-	simDown                    // the receiver of the HTTP output is away
-	simOverflow                // Falco's output queue is full
-	simKernel                  // the kernel drops a share of the events
-	simRestart                 // Falco ends and is back after span
-	simReload                  // Falco reloads and is blind for span
-	simStall                   // the capture is stalled
-	simClock                   // the clock is set to be off by lag
-	simOutage                  // messages are held for span, then drain
-	simGarble                  // a share of the messages can't be read
-	simSwap                    // the sensor's next message is overtaken by n others
-	simAgain                   // a record comes again
-	simForge                   // an alert that the engine never raised
-	simCrash                   // falcogate starts anew on what the log has kept
-	simQuestion                // somebody asks
+	simEvent     simWhat = iota // the kernel sees what a rule matches; at is when the engine counts it, lag earlier it happened
+	simSnapshot                 // the engine reads its counters, and queues the snapshot lag later
+	simReader                   // a second reader takes a share of the messages
+	simDown                     // the receiver of the HTTP output is away
+	simOverflow                 // Falco's output queue is full
+	simKernel                   // the kernel drops a share of the events
+	simRestart                  // Falco ends and is back after span
+	simReload                   // Falco reloads and is blind for span
+	simStall                    // the capture is stalled
+	simClock                    // the clock is set to be off by lag
+	simOutage                   // messages are held for span, then drain
+	simGarble                   // a share of the messages can't be read
+	simSwap                     // the sensor's next message is overtaken by n others
+	simAgain                    // a record comes again
+	simForge                    // an alert that the engine never raised
+	simCrash                    // falcogate starts anew on what the log has kept
+	simQuestion                 // somebody asks
+	simWatch                    // a watcher tells what has changed
+	simWatchAway                // it hears nothing of the API
+	simWatchLag                 // it is behind
+	simWatchLoss                // some of what it tells gets lost
 	simKinds
 )
 
 var simNames = [simKinds]string{
 	"event", "snapshot", "second reader", "receiver down", "queue overflow", "kernel drops", "restart", "reload", "stall",
 	"clock", "outage", "garbled", "swap", "duplicate", "forged", "crash", "question",
+	"watch", "watch away", "watch behind", "watch loses",
 }
 
 // simOp is one operation.
@@ -126,6 +136,8 @@ type simAsk struct {
 	rule       int8 // as sensor
 	require    int8 // a rule that must be loaded, or -1
 	must       bool // anything but a pass is wrong
+	placed     bool // placements were used to answer it
+	unplaced   bool // and it was not known where all pods ran
 }
 
 // off is how far a sensor's clock may be off the perfect one without a gap: steps

@@ -11,6 +11,7 @@ import (
 // the way in which it is set up.
 func (s *simulation) mayStay(ask *simAsk, v *Verdict) bool {
 	waived := v.Coverage.Floor.After(simTime(ask.start)) && s.h.limits.MaxBytes > 0 ||
+		s.h.watchers > 0 && s.h.limits.MaxBytes > 0 || // the last list may be below the floor
 		s.h.most > 0 && len(s.h.sensors) > s.h.most || v.Coverage.SensorCount == 0
 	for i := range s.falcos {
 		f := &s.falcos[i]

@@ -88,6 +88,11 @@ func (s *simulation) crash(op *simOp) {
 		}
 		f.cited = 0
 	}
+	for i := range s.cluster.watchers {
+		if w := &s.cluster.watchers[i]; i == 0 { // the others are of other processes
+			w.restart = true
+		}
+	}
 	l := &s.log
 	n := len(l.records)
 	if torn := min(int(op.n), n); torn > 0 {

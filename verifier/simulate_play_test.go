@@ -18,6 +18,7 @@ type simulation struct {
 	state     *correlate.State
 	stats     simStats
 	found     *simFinding // the first, which ends the history
+	cluster   simCluster
 	trace     func(op *simOp, what string)
 	alerts    arena[correlate.Alert]
 	snapshots arena[correlate.Snapshot]
@@ -57,6 +58,7 @@ func (s *simulation) play(h *simHistory) *simFinding {
 	for i := range s.falcos {
 		s.falcos[i].begin(uint8(i), &h.sensors[i])
 	}
+	s.cluster.begin(h)
 	for i := range h.ops {
 		op := &h.ops[i]
 		s.settle(op.at)
@@ -144,6 +146,10 @@ func (s *simulation) step(op *simOp) {
 		s.crash(op)
 	case simQuestion:
 		s.examine(op, &s.h.asks[op.n])
+	case simWatch:
+		s.watch(op)
+	case simWatchAway, simWatchLag, simWatchLoss:
+		s.cluster.strike(op)
 	default:
 		f.faults[op.what] = simFault{from: op.at, until: op.at + op.span, share: op.share, kind: op.n}
 		if op.what == simKernel && op.m > 0 {
@@ -170,6 +176,7 @@ func (s *simulation) event(f *simFalco, op *simOp) {
 		sensor: f.id, rule: op.rule, space: op.space,
 	}
 	t.prio = s.h.prio[t.rule]
+	s.locate(&t)
 	fate := f.sees(op)
 	t.fate = fate
 	s.truth = append(s.truth, t)
@@ -187,6 +194,7 @@ func (s *simulation) event(f *simFalco, op *simOp) {
 func (s *simulation) forge(f *simFalco, op *simOp) {
 	t := simTruth{at: op.at, event: op.at, stamp: f.stamp(op.at), run: f.run, id: s.newID(), sensor: f.id, rule: op.rule, space: op.space, fate: simForged}
 	t.prio = s.h.prio[t.rule]
+	s.locate(&t)
 	s.truth = append(s.truth, t)
 	s.store(f, simMessage{body: s.alert(&t), id: t.id, received: op.at, truth: int32(len(s.truth) - 1)}, op.at)
 }
@@ -201,8 +209,24 @@ func (s *simulation) alert(t *simTruth) *correlate.Alert {
 	case simNowhere:
 	default:
 		a.OutputFields = simSpaceFields[t.space]
+		if t.pod > 0 {
+			// What is never reported is never explained: not where all must be well.
+			nameless := s.h.nameless && t.id%3 == 0 && (t.at < s.h.settled || s.h.pods[t.pod-1].reported < math.MaxInt64)
+			a.OutputFields = s.cluster.fields[t.pod-1][simIf(nameless, 1, 0)]
+		}
 	}
 	return a
+}
+
+// locate finds the pod in which an event happens. Where there is none on that node it
+// happens on the host.
+func (s *simulation) locate(t *simTruth) {
+	if s.h.watchers == 0 || t.space == simHost || t.space == simNowhere {
+		return
+	}
+	if t.pod = int16(s.podAt(t.space, t.sensor, t.event)) + 1; t.pod == 0 {
+		t.space = simHost
+	}
 }
 
 var (

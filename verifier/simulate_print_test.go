@@ -70,6 +70,9 @@ func (s *simulation) report(h *simHistory) string {
 		fmt.Fprintf(&b, "%s: %+v\n", simHosts[i], h.sensors[i])
 	}
 	fmt.Fprintf(&b, "limits %+v, at most %d sensors, priorities %v, settled at %s\n", h.limits, h.most, h.prio, simClockText(h.settled))
+	for i := range h.pods {
+		fmt.Fprintf(&b, "pod %d: %+v\n", i, h.pods[i])
+	}
 	left := 10
 	s.trace = func(op *simOp, what string) {
 		if op.calm && op.what == simSnapshot {
@@ -120,6 +123,10 @@ func (s *simulation) recordText(b *strings.Builder, r *simRecord) {
 	switch body := r.Body.(type) {
 	case *correlate.Alert:
 		fmt.Fprintf(b, " of %s, %s, stamped %s, %s", body.Hostname, body.Rule, simClockText(body.Time.UnixNano()-simEpoch), simFates[s.truth[r.truth].fate])
+	case *correlate.Placement:
+		fmt.Fprintf(b, " by %v of %s %s/%s on %s, started %s, gone %t", body.Told, body.UID, body.Namespace, body.Pod, body.Node, body.Started, body.Gone)
+	case *correlate.Watch:
+		fmt.Fprintf(b, " by %v, %s as of %d", body.Told, body.Phase, body.AsOf)
 	case *correlate.Snapshot:
 		fmt.Fprintf(b, " of %s %s, taken %s, run %d, M=%+v %v", body.Hostname, body.EventSource, simClockText(body.Time.UnixNano()-simEpoch),
 			r.reading.run, body.MatchesTotal, body.RuleMatches)

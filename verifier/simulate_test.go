@@ -100,7 +100,7 @@ func TestSimulation(t *testing.T) {
 		}
 		require.Positive(t, st.gaps[kind], kind)
 	}
-	for _, code := range []ReasonCode{ReasonEvicted, ReasonMalformed, ReasonUnattributed, ReasonHostAlerts} {
+	for _, code := range []ReasonCode{ReasonNoWorkload, ReasonEvicted, ReasonMalformed, ReasonUnattributed, ReasonHostAlerts} {
 		require.Positive(t, st.reasons[code], code)
 	}
 	require.Positive(t, st.musts)
