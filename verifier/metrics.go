@@ -43,7 +43,7 @@ func newTailMetrics(r prometheus.Registerer, t *Tail) tailMetrics {
 			Help: "How long before it was applied the newest record had been logged.",
 		}),
 	}
-	registry(r).MustRegister(m.records, m.skipped, m.refused, m.lag, &indexCollector{tail: t}, &placementCollector{tail: t})
+	registry(r).MustRegister(m.records, m.skipped, m.refused, m.lag, &indexCollector{tail: t})
 	return m
 }
 
