@@ -75,6 +75,12 @@ func (g *Gates) Follow(ctx context.Context, id string, fn func(GateEvent) error)
 		return err
 	}
 	var last GateProgress
+	told := false
+	defer func() {
+		if told {
+			g.meters.followers.Dec()
+		}
+	}()
 	for {
 		gate, changed, err := g.current(id)
 		if err != nil {
@@ -98,6 +104,10 @@ func (g *Gates) Follow(ctx context.Context, id string, fn func(GateEvent) error)
 				last = lasting
 				if err := fn(GateEvent{Kind: GateEventProgress, Progress: p}); err != nil {
 					return err
+				}
+				if !told {
+					told = true
+					g.meters.followers.Inc()
 				}
 			}
 		}

@@ -7,6 +7,7 @@ type gateMetrics struct {
 	decided    *prometheus.CounterVec
 	retries    prometheus.Counter
 	unreadable prometheus.Counter
+	followers  prometheus.Gauge
 }
 
 func newGateMetrics(r prometheus.Registerer, g *Gates) gateMetrics {
@@ -23,6 +24,10 @@ func newGateMetrics(r prometheus.Registerer, g *Gates) gateMetrics {
 			Name: "falcogate_gates_unreadable_total",
 			Help: "Gates in the store that could not be read, and get no verdict from this falcogate.",
 		}),
+		followers: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "falcogate_gate_followers",
+			Help: "Who follow a gate that is not over, and were told how it stands.",
+		}),
 	}
 	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "falcogate_gates_open",
@@ -32,6 +37,6 @@ func newGateMetrics(r prometheus.Registerer, g *Gates) gateMetrics {
 		defer g.mu.Unlock()
 		return float64(g.open)
 	})
-	registry(r).MustRegister(m.decided, m.retries, m.unreadable, open)
+	registry(r).MustRegister(m.decided, m.retries, m.unreadable, m.followers, open)
 	return m
 }

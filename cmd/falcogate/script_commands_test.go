@@ -211,6 +211,17 @@ func scriptExplained(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// scriptRecorded reads when a recording was played to.
+func scriptRecorded(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: recorded FILE")
+	}
+	var played struct{ First, Last time.Time }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &played))
+	ts.Setenv("FIRST", played.First.Format(time.RFC3339Nano))
+	ts.Setenv("LAST", played.Last.Add(-8*time.Second).Format(time.RFC3339Nano))
+}
+
 // scriptMetric wants a sample of a daemon's metrics, once it has come.
 func scriptMetric(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {

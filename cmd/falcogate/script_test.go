@@ -25,6 +25,9 @@ import (
 //	awaitfile FILE VAR      waits for FILE and sets VAR to what it holds
 //	logged NAME TEXT        waits until a daemon's log holds TEXT
 //	metric NAME SAMPLE V    waits until a daemon's metrics have that sample
+//	recorded FILE           sets FIRST and LAST to when what replay -o json has played
+//	                        began, and to 8 seconds before it ended: a window that
+//	                        stays proven, however slow the machine is
 //	posts STATUS URL TOKEN  posts an alert, with a token if there is one
 //	[external]              a condition: daemons use a nats-server of their own
 func TestScript(t *testing.T) {
@@ -81,6 +84,7 @@ func runScripts(t *testing.T, dir string, external bool) {
 			"metric":       scriptMetric,
 			"explained":    scriptExplained,
 			"beforelast":   scriptBeforeLast,
+			"recorded":     scriptRecorded,
 			"posts":        scriptPosts,
 		},
 	})
