@@ -71,7 +71,7 @@ func (c *cluster) podSecond(t time.Time) time.Time {
 }
 
 func (c *cluster) changed(p *clusterPod) {
-	p.Placement.Scheduled, p.Placement.Started = c.podSecond(p.scheduled), c.podSecond(p.started)
+	p.Scheduled, p.Started = c.podSecond(p.scheduled), c.podSecond(p.started)
 	g := p.guises[len(p.guises)-1]
 	p.Labels = Fields{{"pod-template-hash", "h" + g.tier}, {"tier", g.tier}}
 	p.Controller, p.Workload = g.owner, Owner{"Deployment", "web"}

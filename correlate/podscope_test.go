@@ -202,7 +202,7 @@ func TestQueryOfPods(t *testing.T) {
 		require.NoError(t, err)
 		list, _, err := d.state.Index().List(q, NewestFirst, 100, Cursor{})
 		require.NoError(t, err)
-		require.EqualValues(t, counts.Total(), len(list))
+		require.Len(t, list, int(counts.Total()))
 		return counts.Total()
 	}
 	require.EqualValues(t, 1, count(Query{Pods: d.placed(1, 90, selecting("tier", "canary")).Pods}))

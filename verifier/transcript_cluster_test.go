@@ -47,11 +47,12 @@ func (tr *transcript) clusterLine(w *words) error {
 		return tr.podLine(name, w)
 	}
 	watcher, err := c.watcher(name)
-	switch {
-	case w.command == "watcher" && err != nil:
+	if err != nil && w.command == "watcher" {
 		c.watchers = append(c.watchers, &transcriptWatcher{told: correlate.Told{Watcher: name, Session: 1}})
-		return nil
-	case err != nil:
+		err = nil
+	}
+	switch {
+	case err != nil || watcher == nil:
 		return err
 	case w.command == "watcher":
 		*watcher = transcriptWatcher{told: correlate.Told{Watcher: name, Session: watcher.told.Session + 1}}
