@@ -26,7 +26,9 @@ HISTORIES     ?= 1000000
 # What make mutate makes mutants of, the packages whose tests judge them, and which
 # mutants: by default every condition, true and false.
 MUTATE_TARGETS ?= $(addprefix correlate/,account.go closing.go base.go heartbeat.go kernel.go interval.go inspection.go \
-	ledger.go coverage.go timeline.go flaws.go gap.go sensorproof.go rules.go) verifier/judge.go
+	ledger.go coverage.go timeline.go flaws.go gap.go sensorproof.go rules.go \
+	watcher.go watchers.go pods.go pod.go podword.go podscope.go podset.go placed.go attribution.go awaiting.go) \
+	$(addprefix verifier/,judge.go placing.go)
 MUTATE_TESTS   ?= ./correlate,./verifier
 MUTATE_RUN     ?= → (true|false)$$
 
