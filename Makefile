@@ -17,7 +17,7 @@ KUBERNETES_VERSION := $(call required,k8s.io/kubernetes)
 ETCD_VERSION       := $(call required,go.etcd.io/etcd/server/v3)
 KWOK_VERSION       := v0.8.0
 KUBERNETES_BIN     := $(TOOLS)/kubernetes-$(KUBERNETES_VERSION)-etcd-$(ETCD_VERSION)-kwok-$(KWOK_VERSION)
-KUBERNETES         := $(addprefix $(KUBERNETES_BIN)/,kube-apiserver kube-controller-manager kube-scheduler kubectl)
+KUBERNETES         := $(addprefix $(KUBERNETES_BIN)/,kube-apiserver kube-controller-manager kube-scheduler)
 KUBERNETES_LDFLAGS := -s -w $(foreach package,k8s.io/component-base/version k8s.io/client-go/pkg/version, \
 	-X $(package).gitVersion=$(KUBERNETES_VERSION))
 
