@@ -3,6 +3,7 @@ package correlate
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 	"unique"
 )
@@ -45,9 +46,9 @@ func shortID(id string) (short containerID, ok bool) {
 	return short, copy(short[:], id) == len(short)
 }
 
-// take takes over what a watcher told, of how the pod certainly was at an instant. What was known of the pod's times is not
-// forgotten, and one that is gone does not come back; but a watcher that is behind may
-// still tell how it was before.
+// take takes over what a watcher told, of how the pod certainly was at an instant. What
+// was known of the pod's times is not forgotten, and one that is gone does not come
+// back; but a watcher that is behind may still tell how it was before.
 func (known *pod) take(w *watcher, body *Placement, logged, certain int64) {
 	known.created = earliestOf(known.created, body.Created)
 	known.scheduled = earliestOf(known.scheduled, body.Scheduled)
@@ -167,9 +168,13 @@ func (p *placements) contain(known *pod, ids []string) (fresh bool) {
 		p.containers[containerKey{known.hostname, short}] = known
 		fresh = true
 	}
-	if spare := len(known.containers) - max(keptContainers, len(ids)); spare > 0 {
-		p.uncontain(known, known.containers[:spare])
-		known.containers = slices.Delete(known.containers, 0, spare)
+	for i := 0; i < len(known.containers) && len(known.containers) > max(keptContainers, len(ids)); {
+		if id := known.containers[i]; slices.ContainsFunc(ids, func(told string) bool { return strings.HasPrefix(told, string(id[:])) }) {
+			i++ // it may still run, however long ago it began
+			continue
+		}
+		p.uncontain(known, known.containers[i:i+1])
+		known.containers = slices.Delete(known.containers, i, i+1)
 	}
 	return fresh
 }

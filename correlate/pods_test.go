@@ -305,11 +305,15 @@ func TestPodContainers(t *testing.T) {
 	require.Equal(t, []string{"falco-3", "n1", "n2"}, d.placed(5, 6).Sensors)
 	require.Equal(t, []string{"n1", "n2", "n3"}, d.placed(5, 6).Nodes)
 
-	// One that crashes has a new one each time.
+	// One that crashes has a new one each time. The one beside it that does not is known
+	// all the time.
 	for i := range keptContainers + 5 {
-		d.pod("w", 20, onNode("web-1", "n1", having(id(100+i), id(101+i))))
+		d.pod("w", 20, onNode("web-1", "n1", having(id(2), id(100+i), id(101+i))))
+		require.Equal(t, "web-1", on(d, "n1", id(2)))
+		require.Equal(t, "web-1", on(d, "n1", id(101+i)))
 	}
 	require.Empty(t, on(d, "n1", id(1)))
+	require.Empty(t, on(d, "n1", id(105)))
 	require.Equal(t, "web-1", on(d, "n1", id(100+keptContainers)))
 	require.Len(t, d.state.placements.spaces["a"].pods[0].containers, keptContainers)
 	requirePods(t, d.state)

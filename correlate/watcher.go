@@ -5,6 +5,9 @@ import "slices"
 const (
 	// keptMarks is how far back the mark that a Watch cites may lie, in marks.
 	keptMarks = 8
+	// keptSessions is how many earlier sessions of a watcher are known, so that what was
+	// told in them and comes again is not taken for a new one.
+	keptSessions = 8
 	// keptKnown bounds the spans of one watcher, and the lists in one span. Beyond it
 	// the oldest is forgotten: less is known then.
 	keptKnown = 256
@@ -16,6 +19,7 @@ type watcher struct {
 	bit     uint64 // its own in word.by
 	session uint64
 	number  uint64
+	before  []uint64    // earlier sessions, the latest
 	marks   []watchMark // of the session, the latest
 	last    int64       // log time of its last record
 	list    watchList
@@ -54,9 +58,14 @@ type knownList struct{ asOf, from int64 }
 func (w *watcher) hear(told Told, logged int64) bool {
 	w.last = max(w.last, logged)
 	switch {
-	case told.Session == w.session && told.Number <= w.number:
+	case slices.Contains(w.before, told.Session), told.Session == w.session && told.Number <= w.number:
 		return false
-	case told.Session != w.session, told.Number != w.number+1:
+	case told.Session != w.session:
+		if w.before = append(w.before, w.session); len(w.before) > keptSessions {
+			w.before = slices.Delete(w.before, 0, 1)
+		}
+		w.lose()
+	case told.Number != w.number+1:
 		w.lose()
 	}
 	w.session, w.number = told.Session, told.Number

@@ -206,6 +206,30 @@ func TestWatcherKnows(t *testing.T) {
 	}
 }
 
+// What was told in an earlier session and comes again is not another session.
+func TestWatcherOfAnEarlierSession(t *testing.T) {
+	d := newDesk(t)
+	again := []Body{}
+	for session := range keptSessions + 1 {
+		d.list("w", float64(session), onNode("web-1", "n1"))
+		again = append(again, &Watch{Told: *d.told["w"]})
+		d.restart("w")
+	}
+	d.list("w", 20)
+	d.beat("w", 30)
+	for _, body := range again[1:] {
+		d.apply(31, body)
+	}
+	d.beat("w", 40)
+	d.beat("w", 50)
+	require.Empty(t, d.placed(20, 40).Unknown)
+	// Of more than that it can't be told.
+	d.apply(51, again[0])
+	d.beat("w", 60)
+	d.beat("w", 70)
+	require.Equal(t, spans(40, 60), d.placed(20, 60).Unknown)
+}
+
 const watchAliveSeconds = float64(watchAlive) / float64(time.Second)
 
 // Of a log whose beginning is not kept, a list counts when the mark that it cites is.
