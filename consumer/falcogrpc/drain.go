@@ -17,8 +17,10 @@ func (s *stream) ending(ctx context.Context, timedOut bool, err error) error {
 	case ctx.Err() == nil:
 		return err
 	case s.lane.unstored:
+		s.left = true
 		return fmt.Errorf("a message was received and not stored: %w", err)
 	case timedOut && s.draining > 0:
+		s.left = true
 		return fmt.Errorf("the time to stop was over while Falco was still sending: %d messages came in it, those in flight behind them are lost", s.draining)
 	case timedOut:
 		// Falco need not end a stream, and nothing came: nothing was in flight.

@@ -133,7 +133,10 @@ func (r *Reader) run(ctx, held context.Context) error {
 		s := stream{reader: r, lane: lane}
 		err := s.run(ctx, held)
 		if ctx.Err() != nil {
-			lost = err
+			// It may have ended as streams do, or not begun, just before ctx did.
+			if s.left || lane.unstored {
+				lost = err
+			}
 			break
 		}
 		if lane.unstored {

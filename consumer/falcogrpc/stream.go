@@ -54,6 +54,7 @@ type stream struct {
 	connected bool
 	messages  int
 	draining  int          // of these, those that came after the end was asked for
+	left      bool         // something was left behind at the end that was asked for
 	steps     atomic.Int64 // grows with each message when it comes and when it is handed on: odd in between
 }
 
