@@ -275,6 +275,44 @@ func TestReaderOfASilentPeer(t *testing.T) {
 	require.NoError(t, <-r.done)
 }
 
+// flipping is a context that ends with the nth question whether it has.
+type flipping struct {
+	context.Context
+	end  context.CancelFunc
+	left atomic.Int64
+}
+
+func newFlipping(n int64) *flipping {
+	ctx, cancel := context.WithCancel(context.Background())
+	f := &flipping{Context: ctx, end: cancel}
+	f.left.Store(n)
+	return f
+}
+
+func (f *flipping) Err() error {
+	if f.left.Add(-1) < 0 {
+		f.end()
+	}
+	return f.Context.Err()
+}
+
+// A connection that could not be made, or that ended as connections do, has lost
+// nothing, also when the reader is asked to end just then.
+func TestReaderEndsAtAnyMoment(t *testing.T) {
+	dead := socket(t)
+	for n := range int64(10) { // all moments of the first try
+		log := newMemoryLog()
+		in, err := consumer.NewIntake(consumer.IntakeOptions{Log: log, Logger: quiet})
+		require.NoError(t, err)
+		r, err := NewReader(ReaderOptions{Target: dead, Intake: in, Log: log, Logger: quiet, DrainTimeout: time.Second})
+		require.NoError(t, err)
+		ctx := newFlipping(n)
+		require.NoError(t, r.Run(ctx), n)
+		require.Empty(t, log.all(), n)
+		ctx.end()
+	}
+}
+
 func TestNewReaderRefuses(t *testing.T) {
 	log := newMemoryLog()
 	in, err := consumer.NewIntake(consumer.IntakeOptions{Log: log, Logger: quiet})
@@ -348,6 +386,7 @@ func TestEndingOfAStoppedStream(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := stream{reader: r, lane: &lane{unstored: c.unstored}, draining: c.draining}
 			err := s.ending(stopped, c.timedOut, io.EOF)
+			require.True(t, s.stopped)
 			if c.want == "" {
 				require.NoError(t, err)
 				return

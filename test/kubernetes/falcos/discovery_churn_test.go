@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // TestFiftyFalcosThatComeAndGo wants every alert of every Falco, once, while pods
@@ -45,6 +46,7 @@ func TestFiftyFalcosThatComeAndGo(t *testing.T) {
 				f.server.Close()
 			}
 		}
+		removePods(t)
 	}()
 	half.Wait()
 	outage(t, g, witness)
@@ -58,6 +60,14 @@ func TestFiftyFalcosThatComeAndGo(t *testing.T) {
 	g.awaitMetric(t, "falcogate_kube_falcos", places)
 	g.awaitMetric(t, "falcogate_falco_readers", places)
 	g.stop(t)
+}
+
+// removePods removes all pods of Falcos, for the tests after this one.
+func removePods(t *testing.T) {
+	now := int64(0)
+	err := shared.Clientset().CoreV1().Pods("falco").DeleteCollection(context.WithoutCancel(t.Context()),
+		metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{})
+	require.NoError(t, err)
 }
 
 // outage stops the API server while a Falco that is known raises alerts, which come

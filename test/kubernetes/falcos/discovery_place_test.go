@@ -57,7 +57,7 @@ func (p *place) appear(ctx context.Context) (*corev1.Pod, error) {
 	defer p.api.RUnlock()
 	p.pods++
 	p.kubelet.PodIP = func(*corev1.Pod) string { return p.current().ip }
-	pod, err := p.kubelet.CreateRunning(ctx, newPod(fmt.Sprintf("falco-%d-%d", p.number, p.pods)))
+	pod, err := p.kubelet.CreateRunning(ctx, newPod(controlplane.UniqueName(fmt.Sprintf("falco-%d", p.number))))
 	if err != nil {
 		return nil, err
 	}

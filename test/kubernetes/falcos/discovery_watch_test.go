@@ -101,6 +101,14 @@ func (w *watching) awaitFailure(t *testing.T) {
 	})
 }
 
+// newNamespace makes a namespace of the test's own.
+func newNamespace(t *testing.T, prefix string) string {
+	t.Helper()
+	namespace := controlplane.UniqueName(prefix)
+	require.NoError(t, shared.Namespace(t.Context(), namespace))
+	return namespace
+}
+
 func labelled(namespace, name string) *corev1.Pod {
 	pod := controlplane.Pod(namespace, name)
 	pod.Labels = map[string]string{"app": "falco"}
@@ -110,21 +118,19 @@ func labelled(namespace, name string) *corev1.Pod {
 // TestWhichPodsAreFalcos takes pods through their lives.
 func TestWhichPodsAreFalcos(t *testing.T) {
 	ctx := t.Context()
-	for _, namespace := range []string{"watched", "unwatched"} {
-		require.NoError(t, shared.Namespace(ctx, namespace))
-	}
+	watched, unwatched := newNamespace(t, "watched"), newNamespace(t, "unwatched")
 	k := shared.Kubelet("node-watched")
-	w := watchFalcos(t, shared.Kubeconfig(), "watched")
+	w := watchFalcos(t, shared.Kubeconfig(), watched)
 	w.await(t) // nobody is a set as well
 
 	// Neither another's pod, nor one elsewhere, nor one that does not run yet.
-	_, err := k.CreateRunning(ctx, controlplane.Pod("watched", "bystander"))
+	_, err := k.CreateRunning(ctx, controlplane.Pod(watched, "bystander"))
 	require.NoError(t, err)
-	_, err = k.CreateRunning(ctx, labelled("unwatched", "falco-a"))
+	_, err = k.CreateRunning(ctx, labelled(unwatched, "falco-a"))
 	require.NoError(t, err)
-	b, err := k.Create(ctx, labelled("watched", "falco-b"))
+	b, err := k.Create(ctx, labelled(watched, "falco-b"))
 	require.NoError(t, err)
-	a, err := k.CreateRunning(ctx, labelled("watched", "falco-a"))
+	a, err := k.CreateRunning(ctx, labelled(watched, "falco-a"))
 	require.NoError(t, err)
 	w.await(t, a)
 	b, err = k.Run(ctx, b)
@@ -133,7 +139,7 @@ func TestWhichPodsAreFalcos(t *testing.T) {
 
 	// One that is terminating is still there; one that has ended is not.
 	grace := int64(30)
-	pods := shared.Clientset().CoreV1().Pods("watched")
+	pods := shared.Clientset().CoreV1().Pods(watched)
 	require.NoError(t, pods.Delete(ctx, "falco-a", metav1.DeleteOptions{GracePeriodSeconds: &grace}))
 	_, err = k.Finish(ctx, b, true)
 	require.NoError(t, err)
@@ -142,7 +148,7 @@ func TestWhichPodsAreFalcos(t *testing.T) {
 	w.await(t)
 
 	// A name that comes again is another Falco, and a label can be taken away.
-	again, err := k.CreateRunning(ctx, labelled("watched", "falco-a"))
+	again, err := k.CreateRunning(ctx, labelled(watched, "falco-a"))
 	require.NoError(t, err)
 	require.NotEqual(t, a.UID, again.UID)
 	w.await(t, again)
@@ -157,19 +163,19 @@ func TestWhichPodsAreFalcos(t *testing.T) {
 // the set to be what it was, and then what it is.
 func TestFalcosStayWhileTheAPIServerIsAway(t *testing.T) {
 	ctx := t.Context()
-	require.NoError(t, shared.Namespace(ctx, "outage"))
+	namespace := newNamespace(t, "outage")
 	k := shared.Kubelet("node-outage")
-	stays, err := k.CreateRunning(ctx, labelled("outage", "falco-stays"))
+	stays, err := k.CreateRunning(ctx, labelled(namespace, "falco-stays"))
 	require.NoError(t, err)
-	goes, err := k.CreateRunning(ctx, labelled("outage", "falco-goes"))
+	goes, err := k.CreateRunning(ctx, labelled(namespace, "falco-goes"))
 	require.NoError(t, err)
-	w := watchFalcos(t, shared.Kubeconfig(), "outage")
+	w := watchFalcos(t, shared.Kubeconfig(), namespace)
 	w.await(t, goes, stays)
 
 	require.NoError(t, shared.StopAPIServer())
 	w.awaitFailure(t)
 	w.await(t, goes, stays)
-	late := watchFalcos(t, shared.Kubeconfig(), "outage")
+	late := watchFalcos(t, shared.Kubeconfig(), namespace)
 	late.awaitFailure(t)
 	_, known := late.now()
 	require.False(t, known, "that nothing is known is not that nobody is there")
@@ -179,7 +185,7 @@ func TestFalcosStayWhileTheAPIServerIsAway(t *testing.T) {
 
 	// Its watch is too old by the time that it is heard again.
 	require.NoError(t, k.Delete(ctx, goes))
-	comes, err := k.CreateRunning(ctx, labelled("outage", "falco-comes"))
+	comes, err := k.CreateRunning(ctx, labelled(namespace, "falco-comes"))
 	require.NoError(t, err)
 	require.NoError(t, shared.Compact(ctx))
 	w.await(t, comes, stays)
@@ -188,20 +194,20 @@ func TestFalcosStayWhileTheAPIServerIsAway(t *testing.T) {
 // TestFalcosThatMayNotBeListed waits for the right, and goes on once it is given.
 func TestFalcosThatMayNotBeListed(t *testing.T) {
 	ctx := t.Context()
-	require.NoError(t, shared.Namespace(ctx, "forbidden"))
-	pod, err := shared.Kubelet("node-forbidden").CreateRunning(ctx, labelled("forbidden", "falco"))
+	namespace := newNamespace(t, "forbidden")
+	pod, err := shared.Kubelet("node-forbidden").CreateRunning(ctx, labelled(namespace, "falco"))
 	require.NoError(t, err)
-	w := watchFalcos(t, asGate, "forbidden")
+	w := watchFalcos(t, asGate, namespace)
 	w.awaitFailure(t)
 	_, known := w.now()
 	require.False(t, known)
 	rbac := shared.Clientset().RbacV1()
-	_, err = rbac.Roles("forbidden").Create(ctx, &rbacv1.Role{
+	_, err = rbac.Roles(namespace).Create(ctx, &rbacv1.Role{
 		ObjectMeta: metav1.ObjectMeta{Name: "falcogate"},
 		Rules:      []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"list", "watch"}}},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
-	_, err = rbac.RoleBindings("forbidden").Create(ctx, &rbacv1.RoleBinding{
+	_, err = rbac.RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: "falcogate"},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "falcogate"},
 		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: "falcogate", Name: "falcogate"}},

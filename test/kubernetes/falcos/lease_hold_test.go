@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/util/retry"
 
 	"github.com/falcogate/falcogate/internal/kube"
+	"github.com/falcogate/falcogate/test/kubernetes/controlplane"
 )
 
 // holding is a kube.Hold under test. What runs under the Lease is the test's.
@@ -54,7 +55,7 @@ func hold(t *testing.T, o kube.LeaseOptions) *holding {
 // quick are times that tests can wait for.
 func quick(name string) kube.LeaseOptions {
 	return kube.LeaseOptions{
-		Namespace: "falcogate", Name: name, Identity: "one", Duration: 4 * time.Second, RenewDeadline: 2 * time.Second,
+		Namespace: "falcogate", Name: controlplane.UniqueName(name), Identity: "one", Duration: 4 * time.Second, RenewDeadline: 2 * time.Second,
 		RetryPeriod: 200 * time.Millisecond, Margin: 500 * time.Millisecond,
 	}
 }
@@ -128,7 +129,7 @@ func TestTheLeaseIsTaken(t *testing.T) {
 		return testutil.GatherAndCompare(registry, strings.NewReader(`
 			# HELP falcogate_kube_lease_held Whether this process holds the Lease.
 			# TYPE falcogate_kube_lease_held gauge
-			falcogate_kube_lease_held{lease="falcogate/taken"} 0
+			falcogate_kube_lease_held{lease="`+o.String()+`"} 0
 		`), "falcogate_kube_lease_held")
 	})
 	require.Equal(t, "intruder", *getLease(t, o.Name).Spec.HolderIdentity)
@@ -169,12 +170,13 @@ func TestManyHoldOneLease(t *testing.T) {
 	require.NoError(t, err)
 	var inside, twice atomic.Int64
 	var all sync.WaitGroup
+	name := quick("many").Name
 	for range holders {
 		all.Go(func() {
 			for range terms {
 				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				o := quick("many")
-				o.Identity, o.Logger = "", slog.New(slog.DiscardHandler)
+				o.Name, o.Identity, o.Logger = name, "", slog.New(slog.DiscardHandler)
 				err := client.Hold(ctx, o, func(ctx context.Context) error {
 					if inside.Add(1) > 1 {
 						twice.Add(1)

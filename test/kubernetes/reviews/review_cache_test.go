@@ -78,9 +78,9 @@ func burst(t *testing.T, ask func(ctx context.Context) error) {
 // TestTheAPIServerIsAskedOnce counts what arrives there.
 func TestTheAPIServerIsAskedOnce(t *testing.T) {
 	r := newReviewer(t, kube.ReviewerOptions{})
-	require.NoError(t, shared.Namespace(t.Context(), "once"))
-	good, bad := newToken(t, "once", "default", ours), newToken(t, "once", "default", controlplane.TokenOptions{})
-	access := kube.Access{Verb: "get", Resource: "verdicts", Namespace: "once"}
+	namespace := newNamespace(t, "once")
+	good, bad := newToken(t, namespace, "default", ours), newToken(t, namespace, "default", controlplane.TokenOptions{})
+	access := kube.Access{Verb: "get", Resource: "verdicts", Namespace: namespace}
 	known := func(ctx context.Context) error {
 		_, err := r.Authenticate(ctx, good)
 		return err
@@ -127,9 +127,9 @@ func TestTheAPIServerIsAskedOnce(t *testing.T) {
 // one about a token that expires sooner to be asked for again.
 func TestATokenIsNotKnownBeyondItsExpiry(t *testing.T) {
 	r := newReviewer(t, kube.ReviewerOptions{TTL: time.Hour})
-	require.NoError(t, shared.Namespace(t.Context(), "expiry"))
-	short := newToken(t, "expiry", "default", controlplane.TokenOptions{Audiences: ours.Audiences, Expiry: 30 * time.Second})
-	long := newToken(t, "expiry", "default", controlplane.TokenOptions{Audiences: ours.Audiences, Expiry: 2 * time.Hour})
+	namespace := newNamespace(t, "expiry")
+	short := newToken(t, namespace, "default", controlplane.TokenOptions{Audiences: ours.Audiences, Expiry: 30 * time.Second})
+	long := newToken(t, namespace, "default", controlplane.TokenOptions{Audiences: ours.Audiences, Expiry: 2 * time.Hour})
 	asked := func(token string) int {
 		before := requests(t, "tokenreviews")
 		_, err := r.Authenticate(t.Context(), token)
@@ -151,11 +151,11 @@ func TestATokenIsNotKnownBeyondItsExpiry(t *testing.T) {
 func TestTheTokenOfAPodThatWasDeletedMeanwhile(t *testing.T) {
 	ctx := t.Context()
 	r := newReviewer(t, kube.ReviewerOptions{})
-	require.NoError(t, shared.Namespace(ctx, "meanwhile"))
-	node := shared.Kubelet("node-meanwhile")
-	pod, err := node.CreateRunning(ctx, controlplane.Pod("meanwhile", "job"))
+	namespace := newNamespace(t, "meanwhile")
+	node := shared.Kubelet(controlplane.UniqueName("node"))
+	pod, err := node.CreateRunning(ctx, controlplane.Pod(namespace, "job"))
 	require.NoError(t, err)
-	token := newToken(t, "meanwhile", "default", controlplane.TokenOptions{Audiences: ours.Audiences, Pod: pod})
+	token := newToken(t, namespace, "default", controlplane.TokenOptions{Audiences: ours.Audiences, Pod: pod})
 	id, err := r.Authenticate(ctx, token)
 	require.NoError(t, err)
 	require.Equal(t, []string{"job"}, id.Extra["authentication.kubernetes.io/pod-name"])

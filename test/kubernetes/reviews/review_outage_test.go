@@ -46,10 +46,10 @@ func isNoAnswer(err error) bool {
 func TestTheAPIServerIsAway(t *testing.T) {
 	ctx := t.Context()
 	r := newReviewer(t, kube.ReviewerOptions{})
-	require.NoError(t, shared.Namespace(ctx, "away"))
-	rights(t, "away", "asks", serviceAccount(t, "away", "asker"), verdicts("get"))
-	known, unknown := newToken(t, "away", "asker", ours), newToken(t, "away", "asker", ours)
-	access := kube.Access{Verb: "get", Resource: "verdicts", Namespace: "away"}
+	namespace := newNamespace(t, "away")
+	rights(t, namespace, "asks", serviceAccount(t, namespace, "asker"), verdicts("get"))
+	known, unknown := newToken(t, namespace, "asker", ours), newToken(t, namespace, "asker", ours)
+	access := kube.Access{Verb: "get", Resource: "verdicts", Namespace: namespace}
 	works := func(token string) {
 		t.Helper()
 		id, err := r.Authenticate(ctx, token)

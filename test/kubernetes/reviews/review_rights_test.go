@@ -25,10 +25,11 @@ func rights(t *testing.T, namespace, name string, who rbacv1.Subject, rules ...r
 	ctx, rbac := t.Context(), shared.Clientset().RbacV1()
 	meta := metav1.ObjectMeta{Name: name}
 	if namespace == "" {
+		meta.Name = controlplane.UniqueName(name)
 		_, err := rbac.ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: rules}, metav1.CreateOptions{})
 		require.NoError(t, err)
 		_, err = rbac.ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
-			ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name}, Subjects: []rbacv1.Subject{who},
+			ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: meta.Name}, Subjects: []rbacv1.Subject{who},
 		}, metav1.CreateOptions{})
 		require.NoError(t, err)
 		return
@@ -51,6 +52,14 @@ func serviceAccount(t *testing.T, namespace, name string) rbacv1.Subject {
 	return rbacv1.Subject{Kind: "ServiceAccount", Namespace: namespace, Name: name}
 }
 
+// newNamespace makes a namespace of the test's own.
+func newNamespace(t *testing.T, prefix string) string {
+	t.Helper()
+	namespace := controlplane.UniqueName(prefix)
+	require.NoError(t, shared.Namespace(t.Context(), namespace))
+	return namespace
+}
+
 // newToken is a token that nobody has used: the API server remembers for some
 // seconds those that it has accepted.
 func newToken(t *testing.T, namespace, name string, o controlplane.TokenOptions) string {
@@ -65,11 +74,11 @@ func newToken(t *testing.T, namespace, name string, o controlplane.TokenOptions)
 func TestWhoIsKnown(t *testing.T) {
 	ctx := t.Context()
 	client := gate(t)
-	require.NoError(t, shared.Namespace(ctx, "known"))
-	serviceAccount(t, "known", "ci")
-	serviceAccount(t, "known", "ended")
-	node := shared.Kubelet("node-known")
-	pod := controlplane.Pod("known", "job")
+	namespace := newNamespace(t, "known")
+	serviceAccount(t, namespace, "ci")
+	serviceAccount(t, namespace, "ended")
+	node := shared.Kubelet(controlplane.UniqueName("node"))
+	pod := controlplane.Pod(namespace, "job")
 	pod.Spec.ServiceAccountName = "ci"
 	alive, err := node.CreateRunning(ctx, pod)
 	require.NoError(t, err)
@@ -77,11 +86,11 @@ func TestWhoIsKnown(t *testing.T) {
 	gone, err := node.CreateRunning(ctx, pod)
 	require.NoError(t, err)
 	bound := controlplane.TokenOptions{Audiences: ours.Audiences, Pod: gone}
-	ofGonePod := newToken(t, "known", "ci", bound)
+	ofGonePod := newToken(t, namespace, "ci", bound)
 	require.NoError(t, node.Delete(ctx, gone))
-	ofGoneAccount := newToken(t, "known", "ended", ours)
-	require.NoError(t, shared.Clientset().CoreV1().ServiceAccounts("known").Delete(ctx, "ended", metav1.DeleteOptions{}))
-	good := newToken(t, "known", "ci", ours)
+	ofGoneAccount := newToken(t, namespace, "ended", ours)
+	require.NoError(t, shared.Clientset().CoreV1().ServiceAccounts(namespace).Delete(ctx, "ended", metav1.DeleteOptions{}))
+	good := newToken(t, namespace, "ci", ours)
 
 	bound.Pod = alive
 	expired := controlplane.TokenOptions{Audiences: ours.Audiences, Expiry: -2 * time.Minute}
@@ -91,14 +100,14 @@ func TestWhoIsKnown(t *testing.T) {
 		want      string   // why it is refused; empty: it is not
 	}{
 		"for us":                         {token: good},
-		"for us and others":              {token: newToken(t, "known", "ci", controlplane.TokenOptions{Audiences: []string{"vault", audience}})},
-		"of a pod":                       {token: newToken(t, "known", "ci", bound)},
+		"for us and others":              {token: newToken(t, namespace, "ci", controlplane.TokenOptions{Audiences: []string{"vault", audience}})},
+		"of a pod":                       {token: newToken(t, namespace, "ci", bound)},
 		"for one of several audiences":   {token: good, audiences: []string{"other", audience}},
-		"for the API server, as asked":   {token: newToken(t, "known", "ci", controlplane.TokenOptions{}), audiences: []string{}},
-		"for the API server":             {token: newToken(t, "known", "ci", controlplane.TokenOptions{}), want: "audience"},
-		"for another":                    {token: newToken(t, "known", "ci", controlplane.TokenOptions{Audiences: []string{"vault"}}), want: "audience"},
-		"for us, and not the API server": {token: newToken(t, "known", "ci", ours), audiences: []string{}, want: "audience"},
-		"expired":                        {token: newToken(t, "known", "ci", expired), want: "expired"},
+		"for the API server, as asked":   {token: newToken(t, namespace, "ci", controlplane.TokenOptions{}), audiences: []string{}},
+		"for the API server":             {token: newToken(t, namespace, "ci", controlplane.TokenOptions{}), want: "audience"},
+		"for another":                    {token: newToken(t, namespace, "ci", controlplane.TokenOptions{Audiences: []string{"vault"}}), want: "audience"},
+		"for us, and not the API server": {token: newToken(t, namespace, "ci", ours), audiences: []string{}, want: "audience"},
+		"expired":                        {token: newToken(t, namespace, "ci", expired), want: "expired"},
 		"of a deleted pod":               {token: ofGonePod, want: "invalid bearer token"},
 		"of a deleted service account":   {token: ofGoneAccount, want: "invalid bearer token"},
 		"with a broken signature":        {token: good[:len(good)-8] + "AAAAAAAA", want: "invalid bearer token"},
@@ -114,9 +123,9 @@ func TestWhoIsKnown(t *testing.T) {
 			id, err := r.Authenticate(t.Context(), c.token)
 			if c.want == "" {
 				require.NoError(t, err)
-				require.Equal(t, "system:serviceaccount:known:ci", id.Username)
+				require.Equal(t, "system:serviceaccount:"+namespace+":ci", id.Username)
 				require.NotEmpty(t, id.UID)
-				require.Contains(t, id.Groups, "system:serviceaccounts:known")
+				require.Contains(t, id.Groups, "system:serviceaccounts:"+namespace)
 				return
 			}
 			var refused *kube.RefusedError
@@ -137,19 +146,16 @@ func TestWhoIsKnown(t *testing.T) {
 
 // TestWhatTheyMayDo asks what RBAC gives to each, in each namespace.
 func TestWhatTheyMayDo(t *testing.T) {
-	ctx := t.Context()
 	client := gate(t)
-	for _, namespace := range []string{"shop", "bank"} {
-		require.NoError(t, shared.Namespace(ctx, namespace))
-	}
-	serviceAccount(t, "shop", "nobody")
-	rights(t, "shop", "asks", serviceAccount(t, "shop", "asker"), verdicts("get"))
-	rights(t, "shop", "publishes", serviceAccount(t, "shop", "publisher"), verdicts("get", "create"))
-	rights(t, "bank", "asks", serviceAccount(t, "bank", "asker"), verdicts("get"))
-	rights(t, "", "asks-everywhere", serviceAccount(t, "bank", "auditor"), verdicts("get"))
-	rights(t, "", "scrapes", serviceAccount(t, "bank", "scraper"), rbacv1.PolicyRule{NonResourceURLs: []string{"/metrics"}, Verbs: []string{"get"}})
-	rights(t, "bank", "group-asks", rbacv1.Subject{Kind: "Group", APIGroup: rbacv1.GroupName, Name: "system:serviceaccounts:shop"}, verdicts("create"))
-	rights(t, "shop", "everything-of-another-group", serviceAccount(t, "shop", "other"),
+	shop, bank := newNamespace(t, "shop"), newNamespace(t, "bank")
+	serviceAccount(t, shop, "nobody")
+	rights(t, shop, "asks", serviceAccount(t, shop, "asker"), verdicts("get"))
+	rights(t, shop, "publishes", serviceAccount(t, shop, "publisher"), verdicts("get", "create"))
+	rights(t, bank, "asks", serviceAccount(t, bank, "asker"), verdicts("get"))
+	rights(t, "", "asks-everywhere", serviceAccount(t, bank, "auditor"), verdicts("get"))
+	rights(t, "", "scrapes", serviceAccount(t, bank, "scraper"), rbacv1.PolicyRule{NonResourceURLs: []string{"/metrics"}, Verbs: []string{"get"}})
+	rights(t, bank, "group-asks", rbacv1.Subject{Kind: "Group", APIGroup: rbacv1.GroupName, Name: "system:serviceaccounts:" + shop}, verdicts("create"))
+	rights(t, shop, "everything-of-another-group", serviceAccount(t, shop, "other"),
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"*"}, Verbs: []string{"*"}})
 
 	ask := func(namespace string) kube.Access {
@@ -160,17 +166,17 @@ func TestWhatTheyMayDo(t *testing.T) {
 	}
 	metrics := kube.Access{Verb: "get", NonResourcePath: "/metrics"}
 	accesses := map[string]kube.Access{
-		"ask shop": ask("shop"), "ask bank": ask("bank"), "ask everywhere": ask(""), "ask nowhere": ask("no-such-namespace"),
-		"publish shop": publish("shop"), "publish bank": publish("bank"), "metrics": metrics,
+		"ask shop": ask(shop), "ask bank": ask(bank), "ask everywhere": ask(""), "ask nowhere": ask(controlplane.UniqueName("nowhere")),
+		"publish shop": publish(shop), "publish bank": publish(bank), "metrics": metrics,
 	}
 	for who, allowed := range map[string][]string{
-		"shop/nobody":    {"publish bank"}, // by its group
-		"shop/asker":     {"ask shop", "publish bank"},
-		"shop/publisher": {"ask shop", "publish shop", "publish bank"},
-		"shop/other":     {"publish bank"},
-		"bank/asker":     {"ask bank"},
-		"bank/auditor":   {"ask shop", "ask bank", "ask everywhere", "ask nowhere"},
-		"bank/scraper":   {"metrics"},
+		shop + "/nobody":    {"publish bank"}, // by its group
+		shop + "/asker":     {"ask shop", "publish bank"},
+		shop + "/publisher": {"ask shop", "publish shop", "publish bank"},
+		shop + "/other":     {"publish bank"},
+		bank + "/asker":     {"ask bank"},
+		bank + "/auditor":   {"ask shop", "ask bank", "ask everywhere", "ask nowhere"},
+		bank + "/scraper":   {"metrics"},
 	} {
 		t.Run(who, func(t *testing.T) {
 			r := kube.NewReviewer(client, kube.ReviewerOptions{Audiences: []string{audience}})
@@ -197,18 +203,18 @@ func TestWhatTheyMayDo(t *testing.T) {
 func TestRightsThatAreTakenAway(t *testing.T) {
 	ctx := t.Context()
 	client := gate(t)
-	require.NoError(t, shared.Namespace(ctx, "taken"))
-	rights(t, "taken", "asks", serviceAccount(t, "taken", "asker"), verdicts("get"))
+	namespace := newNamespace(t, "taken")
+	rights(t, namespace, "asks", serviceAccount(t, namespace, "asker"), verdicts("get"))
 	now := time.Now()
 	r := kube.NewReviewer(client, kube.ReviewerOptions{Audiences: []string{audience}, Now: func() time.Time { return now }})
-	id, err := r.Authenticate(ctx, newToken(t, "taken", "asker", ours))
+	id, err := r.Authenticate(ctx, newToken(t, namespace, "asker", ours))
 	require.NoError(t, err)
-	access := kube.Access{Verb: "get", Resource: "verdicts", Namespace: "taken"}
+	access := kube.Access{Verb: "get", Resource: "verdicts", Namespace: namespace}
 	ok, err := r.Allowed(ctx, id, access)
 	require.NoError(t, err)
 	require.True(t, ok)
 
-	require.NoError(t, shared.Clientset().RbacV1().RoleBindings("taken").Delete(ctx, "asks", metav1.DeleteOptions{}))
+	require.NoError(t, shared.Clientset().RbacV1().RoleBindings(namespace).Delete(ctx, "asks", metav1.DeleteOptions{}))
 	fresh := func() bool { // the API server's own view lags a little behind
 		fresh := kube.NewReviewer(client, kube.ReviewerOptions{Audiences: []string{audience}})
 		ok, err := fresh.Allowed(context.WithoutCancel(ctx), id, access)
@@ -230,11 +236,11 @@ func TestRightsThatAreTakenAway(t *testing.T) {
 func TestWithoutTheRightToAsk(t *testing.T) {
 	ctx := t.Context()
 	gate(t)
-	require.NoError(t, shared.Namespace(ctx, "powerless"))
-	kubeconfig, err := shared.KubeconfigFor(newToken(t, "powerless", "default", controlplane.TokenOptions{}))
+	namespace := newNamespace(t, "powerless")
+	kubeconfig, err := shared.KubeconfigFor(newToken(t, namespace, "default", controlplane.TokenOptions{}))
 	require.NoError(t, err)
 	r := kube.NewReviewer(connect(t, kubeconfig), kube.ReviewerOptions{Audiences: []string{audience}})
-	_, err = r.Authenticate(ctx, newToken(t, "powerless", "default", ours))
+	_, err = r.Authenticate(ctx, newToken(t, namespace, "default", ours))
 	require.ErrorContains(t, err, "right to create tokenreviews")
 	var refused *kube.RefusedError
 	require.NotErrorAs(t, err, &refused)
