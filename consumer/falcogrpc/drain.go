@@ -11,15 +11,16 @@ import (
 
 // ending says what the end of the stream means.
 func (s *stream) ending(ctx context.Context, timedOut bool, err error) error {
-	s.stopped = ctx.Err() != nil
 	switch {
-	case !s.stopped && errors.Is(err, io.EOF):
+	case ctx.Err() == nil && errors.Is(err, io.EOF):
 		return errors.New("the stream ended, as when Falco stops or reloads")
-	case !s.stopped:
+	case ctx.Err() == nil:
 		return err
 	case s.lane.unstored:
+		s.left = true
 		return fmt.Errorf("a message was received and not stored: %w", err)
 	case timedOut && s.draining > 0:
+		s.left = true
 		return fmt.Errorf("the time to stop was over while Falco was still sending: %d messages came in it, those in flight behind them are lost", s.draining)
 	case timedOut:
 		// Falco need not end a stream, and nothing came: nothing was in flight.

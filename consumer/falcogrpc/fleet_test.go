@@ -281,13 +281,14 @@ func TestFleetRefusesAMember(t *testing.T) {
 	}
 	refused(3) // read already, no address, and no TLS for one on TCP
 	f.Set(slices.Clone(members))
-	f.Set(members[1:])
-	refused(3)
+	// One more shows that the set without the first was seen.
+	f.Set(append(slices.Clone(members[1:]), Member{ID: "m", Address: "nowhere else"}))
+	refused(4)
 	f.awaitReaders(t, 1)
 	reader.metrics.unregister()
 	f.Set(members)
 	f.awaitConnected(t, static, found)
-	refused(3)
+	refused(4)
 	f.stop()
 	require.NoError(t, <-f.done)
 }

@@ -132,15 +132,15 @@ func (r *Reader) run(ctx, held context.Context) error {
 		start := time.Now()
 		s := stream{reader: r, lane: lane}
 		err := s.run(ctx, held)
-		if s.stopped {
-			lost = err
+		if ctx.Err() != nil {
+			// It may have ended as streams do, or not begun, just before ctx did.
+			if s.left || lane.unstored {
+				lost = err
+			}
 			break
 		}
 		if lane.unstored {
 			return fmt.Errorf("stop reading from %s: a message was received and could not be stored: %w", r.target, err)
-		}
-		if ctx.Err() != nil {
-			break // it had ended before, as it may at any time
 		}
 		r.metrics.ended.Inc()
 		if s.connected {

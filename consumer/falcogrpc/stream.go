@@ -52,9 +52,9 @@ type stream struct {
 	reader    *Reader
 	lane      *lane
 	connected bool
-	stopped   bool // it ended because ctx had: what was lost then was lost in stopping
 	messages  int
 	draining  int          // of these, those that came after the end was asked for
+	left      bool         // something was left behind at the end that was asked for
 	steps     atomic.Int64 // grows with each message when it comes and when it is handed on: odd in between
 }
 
@@ -72,7 +72,6 @@ func (s *stream) run(ctx, held context.Context) error {
 	defer conn.Close() //nolint:errcheck // it only says that it was closed before
 	if err := s.hello(ctx, conn); err != nil {
 		if ctx.Err() != nil {
-			s.stopped = true
 			return nil
 		}
 		return err
