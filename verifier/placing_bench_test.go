@@ -83,5 +83,6 @@ func TestVerdictOfPodsAlone(t *testing.T) {
 			require.Equal(t, 10, v.Coverage.Pods)
 		})
 	}
-	require.InDelta(t, allocs(1), allocs(20), 5)
+	// What pools and maps allocate differs a little from run to run.
+	require.Less(t, allocs(20), 1.25*allocs(1))
 }
