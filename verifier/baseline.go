@@ -64,6 +64,11 @@ func (a *asked) lookAtBaseline(state *correlate.State) (*baselineFindings, error
 	if err := f.look(state, *base); err != nil {
 		return nil, err
 	}
+	// The rules of alerts that never arrived may be of any namespace (Verdict.Withhold).
+	f.coverage.Gaps = slices.Clone(f.coverage.Gaps)
+	for i := range f.coverage.Gaps {
+		f.coverage.Gaps[i].Lost = nil
+	}
 	compared, _, err := state.Index().List(base.inScope, correlate.NewestFirst, MaxCompared, correlate.Cursor{})
 	return &baselineFindings{ask: *base, counts: f.counts, compared: compared, obstacles: obstacles(*base, f)}, err
 }

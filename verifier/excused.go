@@ -10,7 +10,7 @@ import (
 
 // Excused are the alerts in scope that do not count in a verdict, and why.
 type Excused struct {
-	Count uint64 `json:"count"`
+	Count uint64 `json:"count"` // in all
 	// Ignored are the rules and tags that the question ignores, each with the alerts
 	// that it excused. An alert counts for the first of them that names it.
 	Ignored []Ignored `json:"ignored,omitzero"`
