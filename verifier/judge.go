@@ -179,8 +179,15 @@ func obstacles(ask asked, f findings) []Reason {
 	add(f.malformed > 0, func() Reason { return reasonMalformed(f.malformed) })
 	add(f.unattributed > 0, func() Reason { return reasonUnattributed(f, ask) })
 	add(f.podless > 0, func() Reason { return reasonPodUnknown(f, ask) })
-	add(f.baseline != nil && len(f.baseline.obstacles) > 0, func() Reason { return reasonBaseline(f.baseline) })
-	return append(reasons, reasonsOfGaps(needed(f.coverage.Gaps, ask.policy.Evidence))...)
+	gaps := reasonsOfGaps(needed(f.coverage.Gaps, ask.policy.Evidence))
+	if f.baseline == nil || len(f.baseline.obstacles) == 0 {
+		return append(reasons, gaps...)
+	}
+	base := reasonBaseline(f.baseline)
+	if base.open {
+		return append(append(reasons, gaps...), base)
+	}
+	return append(append(reasons, base), gaps...)
 }
 
 // needed are the gaps that matter to a level of evidence.

@@ -17,7 +17,9 @@ const (
 func (v *Verdict) Withholds() bool { return v.withholdsRules() || v.comparesOther() }
 
 // comparesOther reports whether the baseline is of another namespace.
-func (v *Verdict) comparesOther() bool { return v.Baseline != nil && v.Baseline.Namespace != v.Namespace }
+func (v *Verdict) comparesOther() bool {
+	return v.Baseline != nil && v.Baseline.Namespace != v.Namespace
+}
 
 func (v *Verdict) withholdsRules() bool {
 	return slices.ContainsFunc(v.Coverage.Gaps, func(g Gap) bool { return g.AlertsByRule != nil }) ||
