@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -60,7 +61,7 @@ func (s *Server) mayCompare(ctx context.Context, caller access.Caller, b *verifi
 		return nil
 	}
 	if err := verifier.CheckNamespace(b.Namespace); err != nil {
-		return err // nobody's, and so nobody may
+		return &verifier.FieldError{Field: "baseline.namespace", Detail: strings.TrimPrefix(err.Error(), "namespace: ")} // nobody's, and so nobody may
 	}
 	return s.demand(ctx, caller, access.Action{Verb: access.Get, Namespace: b.Namespace})
 }
