@@ -67,20 +67,25 @@ func (t *Tail) StateAt(ctx context.Context, position uint64) (*correlate.State, 
 }
 
 // asOf answers at the position that the question names.
-func (s *Service) asOf(ctx context.Context, ask *asked) (v *Verdict, entries []correlate.Entry, err error) {
-	s.tail.View(func(state *correlate.State, asOf uint64) {
-		if asOf == ask.AsOf {
-			v, entries, err = judge(state, asOf, ask, nil)
-		}
-	})
-	if v != nil || err != nil {
-		return v, entries, err
-	}
-	err = s.replayed(ctx, ask.AsOf, func(state *correlate.State) error {
-		v, entries, err = judge(state, ask.AsOf, ask, nil)
+func (s *Service) asOf(ctx context.Context, ask *asked) (v *Verdict, lists listing, err error) {
+	err = s.readTold(ctx, ask, func() (err error) {
+		s.tail.View(func(state *correlate.State, asOf uint64) {
+			if asOf == ask.AsOf {
+				v, lists, err = judge(state, asOf, ask, nil)
+			}
+		})
 		return err
 	})
-	return v, entries, err
+	if v != nil || err != nil {
+		return v, lists, err
+	}
+	err = s.replayed(ctx, ask.AsOf, func(state *correlate.State) error {
+		return s.readTold(ctx, ask, func() (err error) {
+			v, lists, err = judge(state, ask.AsOf, ask, nil)
+			return err
+		})
+	})
+	return v, lists, err
 }
 
 // replayed calls fn with the state as it was at a position, for one caller at a

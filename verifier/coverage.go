@@ -146,6 +146,7 @@ func policyOf(ask asked) PolicyApplied {
 func verdictID(v *Verdict) string {
 	named := v.withholding()
 	named.ID, named.Alerts, named.EvaluatedAt, named.Withheld = "", nil, time.Time{}, nil
+	named.unlist()
 	data, err := json.Marshal(named, JSONOptions)
 	if err != nil {
 		panic("verifier: a verdict can't be encoded: " + err.Error()) // its types are all encodable

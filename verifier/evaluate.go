@@ -24,16 +24,16 @@ func (s *Service) Evaluate(ctx context.Context, q Question) (*Verdict, error) {
 		return nil, err
 	}
 	var v *Verdict
-	var entries []correlate.Entry
+	var lists listing
 	if ask.AsOf > 0 {
-		v, entries, err = s.asOf(ctx, ask)
+		v, lists, err = s.asOf(ctx, ask)
 	} else {
-		v, entries, err = s.atEnd(ctx, ask)
+		v, lists, err = s.atEnd(ctx, ask)
 	}
 	if err != nil {
 		return nil, err
 	}
-	v.Alerts = s.hydrate(ctx, entries)
+	s.list(ctx, v, lists)
 	v.EvaluatedAt = s.now().UTC().Round(0)
 	s.meters.verdicts.WithLabelValues(v.Verdict.String(), string(v.Coverage.Evidence)).Inc()
 	s.meters.duration.Observe(time.Since(began).Seconds())
@@ -48,18 +48,25 @@ func (s *Service) ask(q *Question) (*asked, error) {
 }
 
 // atEnd answers at the log's end, and waits while that is pending.
-func (s *Service) atEnd(ctx context.Context, ask *asked) (*Verdict, []correlate.Entry, error) {
+func (s *Service) atEnd(ctx context.Context, ask *asked) (*Verdict, listing, error) {
 	waiting, cancel := context.WithTimeout(ctx, ask.Wait)
 	defer cancel()
 	behind := s.reachEnd(ctx, max(s.catchUp, ask.Wait))
 	for {
 		// What the index lacks now was waited for already.
-		v, entries, w, woken, err := s.look(ask, behind, behind == nil && waiting.Err() == nil)
+		var v *Verdict
+		var lists listing
+		var w *waiter
+		var woken chan struct{}
+		err := s.readTold(ctx, ask, func() (err error) {
+			v, lists, w, woken, err = s.look(ask, behind, behind == nil && waiting.Err() == nil)
+			return err
+		})
 		if err != nil {
-			return nil, nil, fmt.Errorf("asking the index: %w", err)
+			return nil, lists, fmt.Errorf("asking the index: %w", err)
 		}
 		if w == nil {
-			return v, entries, nil
+			return v, lists, nil
 		}
 		s.meters.waiting.Inc()
 		// Not a select: with one channel the stack of whoever waits stays at 4 kB.
@@ -72,13 +79,13 @@ func (s *Service) atEnd(ctx context.Context, ask *asked) (*Verdict, []correlate.
 
 // look answers from the state as it is. When the answer is pending and hold is
 // set, it takes a place among those who wait before the state can change.
-func (s *Service) look(ask *asked, behind error, hold bool) (v *Verdict, entries []correlate.Entry, w *waiter, woken chan struct{}, err error) {
+func (s *Service) look(ask *asked, behind error, hold bool) (v *Verdict, lists listing, w *waiter, woken chan struct{}, err error) {
 	s.tail.View(func(state *correlate.State, asOf uint64) {
-		v, entries, err = judge(state, asOf, ask, behind)
+		v, lists, err = judge(state, asOf, ask, behind)
 		if err == nil && v.Pending && hold {
 			woken = make(chan struct{})
 			w = s.tail.enter(ask, true, func() { close(woken) })
 		}
 	})
-	return v, entries, w, woken, err
+	return v, lists, w, woken, err
 }

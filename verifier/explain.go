@@ -68,11 +68,14 @@ func (s *Service) Explain(ctx context.Context, id string, may func(ctx context.C
 	}
 	var again *Verdict
 	err = s.replayed(ctx, e.Verdict.AsOf, func(state *correlate.State) error {
-		var entries []correlate.Entry
-		if again, entries, err = judge(state, e.Verdict.AsOf, &ask, nil); err != nil {
+		var lists listing
+		if err := s.readTold(ctx, &ask, func() (err error) {
+			again, lists, err = judge(state, e.Verdict.AsOf, &ask, nil)
+			return err
+		}); err != nil {
 			return err
 		}
-		again.Alerts = s.hydrate(ctx, entries)
+		s.list(ctx, again, lists)
 		e.timelines(state, ask)
 		return nil
 	})
@@ -114,7 +117,7 @@ func (s *Service) find(ctx context.Context, id string) ([]byte, error) {
 func (v *Verdict) asked() (asked, error) {
 	q := Question{
 		Namespace: v.Namespace, Pods: Pods{v.Pod, v.Selector, v.Owner, v.Hash, v.VCluster}, Rule: v.Rule, Sensor: v.Sensor, Severity: v.Severity, Limit: v.Limit,
-		Window: correlate.Window{Start: v.Window.Start, End: v.Window.End},
+		Window: correlate.Window{Start: v.Window.Start, End: v.Window.End}, Excuses: v.excuses(),
 	}
 	if v.Window.FirstPod {
 		q.Window.Start = time.Time{}

@@ -68,6 +68,10 @@ type GateSpec struct {
 	MaxKernelDropRatio *float64   `json:"max_kernel_drop_ratio,omitzero"`
 	HostAlerts         HostAlerts `json:"host_alerts,omitzero"`
 	RequireRules       []string   `json:"require_rules,omitzero"`
+	// Which alerts do not fail it, as Excuses have it.
+	Ignore    []Ignore  `json:"ignore,omitzero"`
+	MaxAlerts uint64    `json:"max_alerts,omitzero"`
+	Baseline  *Baseline `json:"baseline,omitzero"`
 	// Labels are the caller's; verdicts repeat them.
 	Labels map[string]string `json:"labels,omitzero"`
 	// Digest is of what is being verified, such as sha256:… of an image.
@@ -104,6 +108,10 @@ func (s *GateSpec) complete(now time.Time) error {
 	// As they come back from the store.
 	for _, t := range []*time.Time{&s.Start, &s.End, &s.Deadline} {
 		*t = t.UTC().Round(0)
+	}
+	s.Baseline = s.Baseline.withDefaults()
+	if len(s.Ignore) == 0 {
+		s.Ignore = nil
 	}
 	if len(s.Labels) == 0 {
 		s.Labels = nil
@@ -153,7 +161,7 @@ func (s *GateSpec) complete(now time.Time) error {
 func (s *GateSpec) asked(end time.Time, policy Policy, sensors []string, placements Placements) (asked, error) {
 	q := Question{
 		Namespace: s.Namespace, Pods: Pods{s.Pod, s.Selector, s.Owner, s.Hash, s.VCluster}, Rule: s.Rule, Sensor: s.Sensor, Severity: s.Severity,
-		Window: correlate.Window{Start: s.Start, End: end},
+		Window: correlate.Window{Start: s.Start, End: end}, Excuses: Excuses{s.Ignore, s.MaxAlerts, s.Baseline},
 		Change: Change{
 			Evidence: s.Evidence, Settling: (*time.Duration)(s.Settling), ClockSkew: (*time.Duration)(s.ClockSkew),
 			MaxKernelDropRatio: s.MaxKernelDropRatio, HostAlerts: s.HostAlerts, RequireRules: s.RequireRules,

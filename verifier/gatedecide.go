@@ -49,8 +49,15 @@ func (g *Gates) answer(ctx context.Context, e *gateEntry, gate *Gate, revision u
 		// What the index lacks now may be an alert.
 		behind = s.reachEnd(ctx, s.catchUp)
 	}
-	v, entries, err := g.look(e, revision, &ask, behind, !due)
-	if err != nil || v == nil {
+	var v *Verdict
+	var lists listing
+	look := func(behind error, hold bool) error {
+		return s.readTold(ctx, &ask, func() (err error) {
+			v, lists, err = g.look(e, revision, &ask, behind, hold)
+			return err
+		})
+	}
+	if err = look(behind, !due); err != nil || v == nil {
 		return nil, err
 	}
 	if v.Verdict == Pass && !due {
@@ -58,20 +65,20 @@ func (g *Gates) answer(ctx context.Context, e *gateEntry, gate *Gate, revision u
 		if behind := s.reachEnd(ctx, s.catchUp); behind != nil {
 			return nil, behind
 		}
-		if v, entries, err = g.look(e, revision, &ask, nil, true); err != nil || v == nil {
+		if err = look(nil, true); err != nil || v == nil {
 			return nil, err
 		}
 	}
-	v.Alerts = s.hydrate(ctx, entries)
+	s.list(ctx, v, lists)
 	v.EvaluatedAt = g.now()
 	return v, nil
 }
 
 // look judges a gate by the state as it is. One without an answer takes its place among
 // those who wait before the state can change, and gets no verdict.
-func (g *Gates) look(e *gateEntry, revision uint64, ask *asked, behind error, hold bool) (v *Verdict, entries []correlate.Entry, err error) {
+func (g *Gates) look(e *gateEntry, revision uint64, ask *asked, behind error, hold bool) (v *Verdict, lists listing, err error) {
 	g.service.tail.View(func(state *correlate.State, asOf uint64) {
-		v, entries, err = judge(state, asOf, ask, behind)
+		v, lists, err = judge(state, asOf, ask, behind)
 		// Trust in silence is none in what is still to come.
 		settled := ask.Window.End.Add(ask.policy.Settling)
 		early := v != nil && v.Verdict == Pass && g.now().Before(settled)
@@ -95,7 +102,7 @@ func (g *Gates) look(e *gateEntry, revision uint64, ask *asked, behind error, ho
 			signal(g.alarm)
 		}
 	})
-	return v, entries, err
+	return v, lists, err
 }
 
 // decide stores a gate's verdict, and publishes it when no other was faster.

@@ -96,7 +96,7 @@ func (g *Gates) Follow(ctx context.Context, id string, fn func(GateEvent) error)
 				return err
 			}
 		default:
-			p, err := g.progress(gate)
+			p, err := g.progress(ctx, gate)
 			if err != nil {
 				return err
 			}
@@ -160,7 +160,7 @@ func nextLook(ctx context.Context, changed <-chan struct{}) error {
 }
 
 // progress looks at a gate that is not over, in what has passed of its window.
-func (g *Gates) progress(gate *Gate) (*GateProgress, error) {
+func (g *Gates) progress(ctx context.Context, gate *Gate) (*GateProgress, error) {
 	s := g.service
 	p := &GateProgress{ID: gate.ID, State: gate.State, End: gate.End, Deadline: gate.Deadline, EvaluatedAt: g.now()}
 	if !gate.ClosedAt.IsZero() {
@@ -183,11 +183,15 @@ func (g *Gates) progress(gate *Gate) (*GateProgress, error) {
 		return nil, err
 	}
 	var f findings
-	s.tail.View(func(state *correlate.State, asOf uint64) {
-		ask.place(state)
-		f.asOf = asOf
-		err = f.look(state, ask)
-		p.ProvenUntil = provenUntil(state, &ask)
+	err = s.readTold(ctx, &ask, func() (err error) {
+		s.tail.View(func(state *correlate.State, asOf uint64) {
+			ask.place(state)
+			ask.placeBaseline(state)
+			f = findings{asOf: asOf}
+			err = f.look(state, ask)
+			p.ProvenUntil = provenUntil(state, &ask)
+		})
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("asking the index: %w", err)

@@ -28,19 +28,27 @@ type findings struct {
 	// explain them.
 	podlessOpen, unattributedOpen bool
 	coverage                      correlate.Coverage
+
+	// What excuses have to do with it: counts and entries are without these.
+	excused      []correlate.Entry // newest first
+	ignored      []uint64          // of them, by each of Excuses.Ignore
+	alsoBaseline uint64            // of them
+	baseline     *baselineFindings // nil without one
 }
 
 // judge answers a question from a state at one position. It is a pure function:
 // the same question and the same records give the same verdict, byte for byte,
 // but for what is left to fill in, Alerts and EvaluatedAt. What the question leaves to
-// placements is filled in.
-func judge(state *correlate.State, asOf uint64, ask *asked, behind error) (*Verdict, []correlate.Entry, error) {
+// placements is filled in. The error is an *untoldError when the texts of alerts are
+// needed first (Service.readTold), and means a defect otherwise.
+func judge(state *correlate.State, asOf uint64, ask *asked, behind error) (*Verdict, listing, error) {
 	ask.place(state)
+	ask.placeBaseline(state)
 	f := findings{behind: behind, asOf: asOf}
 	if err := f.look(state, *ask); err != nil {
-		return nil, nil, err
+		return nil, listing{}, err
 	}
-	return decide(*ask, f), f.entries, nil
+	return decide(*ask, f), f.listing(ask.Limit), nil
 }
 
 // look reads from the state all that the verdict needs.
@@ -81,7 +89,10 @@ func (f *findings) look(state *correlate.State, ask asked) (err error) {
 	f.host = total(ask.host, ask.need)
 	f.malformed = state.Malformed(ask.Window, ask.seeing())
 	f.coverage = ask.cover(state)
-	return err
+	if err != nil { // mutate: equivalent, the index refuses none of these and all the same
+		return err
+	}
+	return f.excuse(state, ask)
 }
 
 // decide turns findings into a verdict. It is a pure function of its arguments.
@@ -133,6 +144,9 @@ func decide(ask asked, f findings) *Verdict {
 		Limit:      ask.Limit,
 		Coverage:   coverageOf(ask, f),
 		HostAlerts: f.host,
+		MaxAlerts:  ask.Excuses.MaxAlerts,
+		Excused:    excusedOf(ask, f),
+		Baseline:   baselineOf(ask, f),
 		AsOf:       f.asOf,
 	}
 	v.ID = verdictID(v)
@@ -141,8 +155,8 @@ func decide(ask asked, f findings) *Verdict {
 
 // failures are the reasons for a fail, the worst first.
 func failures(ask asked, f findings) (reasons []Reason) {
-	if f.counts.Total() > 0 {
-		reasons = append(reasons, reasonAlerts(f.counts, ask))
+	if f.counts.Total() > ask.Excuses.MaxAlerts {
+		reasons = append(reasons, reasonAlerts(f, ask))
 	}
 	if f.host > 0 && ask.policy.HostAlerts == HostFail {
 		reasons = append(reasons, reasonHostAlerts(f.host, ask))
@@ -165,7 +179,15 @@ func obstacles(ask asked, f findings) []Reason {
 	add(f.malformed > 0, func() Reason { return reasonMalformed(f.malformed) })
 	add(f.unattributed > 0, func() Reason { return reasonUnattributed(f, ask) })
 	add(f.podless > 0, func() Reason { return reasonPodUnknown(f, ask) })
-	return append(reasons, reasonsOfGaps(needed(f.coverage.Gaps, ask.policy.Evidence))...)
+	gaps := reasonsOfGaps(needed(f.coverage.Gaps, ask.policy.Evidence))
+	if f.baseline == nil || len(f.baseline.obstacles) == 0 {
+		return append(reasons, gaps...)
+	}
+	base := reasonBaseline(f.baseline)
+	if base.open {
+		return append(append(reasons, gaps...), base)
+	}
+	return append(append(reasons, base), gaps...)
 }
 
 // needed are the gaps that matter to a level of evidence.

@@ -55,9 +55,8 @@ func (s *Service) Publish(ctx context.Context, q Question) (*Verdict, error) {
 func encodeEvent(v *Verdict) ([]byte, error) {
 	for {
 		data, err := json.Marshal(v, JSONOptions)
-		if err != nil || len(data) <= MaxEventBytes || len(v.Alerts) == 0 {
+		if err != nil || len(data) <= MaxEventBytes || !v.shorten() {
 			return data, err
 		}
-		v.Alerts, v.Truncated = v.Alerts[:len(v.Alerts)/2], true
 	}
 }

@@ -28,6 +28,8 @@ type Question struct {
 	Sensor   string             // exact hostname; empty means all sensors
 	Severity correlate.Priority // zero means Warning
 	Limit    int                // alerts to list, at most MaxAlerts; zero means DefaultVerdictAlerts
+	// Excuses say which alerts do not fail it.
+	Excuses Excuses
 	// Change sets parts of the service's policy for this question.
 	Change Change
 	// AsOf is the position of the event log to answer at; zero means its end.
@@ -44,7 +46,8 @@ const MaxWait = 10 * time.Minute
 // parameter's name in the HTTP interface: "namespace", "start", "end", "pod",
 // "selector", "owner", "hash", "vcluster", "rule", "sensor", "severity", "limit", "scope",
 // "order", "cursor", "as_of", "wait" or one of the policy: "evidence", "settling",
-// "clock_skew", "max_kernel_drop_ratio", "host_alerts", "require_rules".
+// "clock_skew", "max_kernel_drop_ratio", "host_alerts", "require_rules", or one of the
+// excuses: "ignore", "max_alerts", and "baseline.namespace" and the like.
 type FieldError struct {
 	Field, Detail string
 }
@@ -77,6 +80,7 @@ type asked struct {
 	Question
 	policy     Policy
 	listed     []string // the sensors that must prove silence, as far as they were listed
+	hosts      []string // those that the service lists
 	placements Placements
 	scope      correlate.PodScope
 	implied    bool // the window starts with the first pod
@@ -87,11 +91,15 @@ type asked struct {
 	placed bool     // placements are used
 	nobody bool     // there is no pod that the window could start with
 	where  correlate.Placed
+
+	base *asked          // the baseline's question; nil for none
+	told map[uint64]told // of the alerts that were read, by position
 }
 
 // ask checks the question. Policy, sensors and placements are the service's.
 func (q Question) ask(now time.Time, policy Policy, sensors []string, placements Placements) (asked, error) {
-	a := asked{Question: q.withDefaults(), policy: q.Change.apply(policy), listed: sensors, placements: placements}
+	a := asked{Question: q.withDefaults(), policy: q.Change.apply(policy), listed: sensors, hosts: sensors, placements: placements, told: map[uint64]told{}}
+	a.Excuses.Baseline = a.Excuses.Baseline.withDefaults()
 	if q.Sensor != "" {
 		a.listed = []string{q.Sensor}
 	}
@@ -111,6 +119,12 @@ func (q Question) ask(now time.Time, policy Policy, sensors []string, placements
 		return a, err
 	}
 	if err := a.policy.Validate(); err != nil {
+		return a, err
+	}
+	if err := a.Excuses.Validate(); err != nil {
+		return a, err
+	}
+	if err := a.askBaseline(now); err != nil {
 		return a, err
 	}
 	switch {

@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/falcogate/falcogate/correlate"
@@ -32,6 +33,9 @@ const (
 	// alerts of the namespace that do not say of which pod, or of one that is not
 	// known where more than the name has to be.
 	ReasonPodUnknown ReasonCode = "pod_unknown"
+	// ReasonBaseline: the question names a baseline, whose own silence in its window is
+	// not proven.
+	ReasonBaseline ReasonCode = "baseline_unproven"
 	// ReasonHostAlerts: the hosts themselves raised alerts, and the policy does
 	// not merely report them.
 	ReasonHostAlerts ReasonCode = "host_alerts"
@@ -70,7 +74,8 @@ func plural(n uint64) string {
 	return fmt.Sprintf("%d alerts", n)
 }
 
-func reasonAlerts(c correlate.Counts, q asked) Reason {
+func reasonAlerts(f findings, q asked) Reason {
+	c := f.counts
 	worst := q.Severity
 	for _, p := range correlate.Priorities {
 		if c[p] > 0 {
@@ -78,8 +83,14 @@ func reasonAlerts(c correlate.Counts, q asked) Reason {
 			break
 		}
 	}
-	return Reason{Reason: ReasonAlerts, Count: c.Total(), Message: fmt.Sprintf(
-		"%s at %s or above in namespace %s; the most severe is %s.", plural(c.Total()), q.Severity, q.Namespace, worst)}
+	message := fmt.Sprintf("%s at %s or above in namespace %s; the most severe is %s.", plural(c.Total()), q.Severity, q.Namespace, worst)
+	if q.Excuses.MaxAlerts > 0 {
+		message += fmt.Sprintf(" At most %d may be there (max_alerts).", q.Excuses.MaxAlerts)
+	}
+	if excused := f.phrase(); excused != "" {
+		message += " Not counted: " + excused + "."
+	}
+	return Reason{Reason: ReasonAlerts, Count: c.Total(), Message: message}
 }
 
 func reasonIndexBehind(cause error) Reason {
@@ -159,14 +170,27 @@ func reasonPass(q asked, f findings) Reason {
 	case q.placed:
 		sensors += fmt.Sprintf(" of the nodes where its pods ran (%s)", listed3(f.coverage.Sensors))
 	}
+	seen := seenInPass(q, f)
 	switch level := reached(f.coverage.Gaps); {
 	case q.policy.Evidence == None && level == None:
-		return Reason{Reason: ReasonTrustInSilence, Message: "NOT PROVEN: no alert was seen, and this pass rests on trust in silence alone, because evidence=none was asked for. Falco may have been down, dropping events or not connected."}
+		return Reason{Reason: ReasonTrustInSilence, Message: "NOT PROVEN: " + strings.ToLower(seen[:1]) + seen[1:] + ", and this pass rests on trust in silence alone, because evidence=none was asked for. Falco may have been down, dropping events or not connected."}
 	case level == Accounted:
 		return Reason{Reason: ReasonProven, Message: fmt.Sprintf(
-			"No alert was seen, and the counters of %s prove that none was missed: evidence=accounted.", sensors)}
+			"%s, and the counters of %s prove that none was missed: evidence=accounted.", seen, sensors)}
 	default:
 		return Reason{Reason: ReasonHeard, Message: fmt.Sprintf(
-			"No alert was seen, and the heartbeat of %s has no gap, but whether every alert arrived could not be counted: evidence=heard.", sensors)}
+			"%s, and the heartbeat of %s has no gap, but whether every alert arrived could not be counted: evidence=heard.", seen, sensors)}
 	}
+}
+
+// seenInPass says which alerts a pass was given with, as the beginning of a sentence.
+func seenInPass(q asked, f findings) string {
+	seen := "No alert was seen"
+	if n := f.counts.Total(); n > 0 {
+		seen = fmt.Sprintf("%s, of at most %d that are allowed (max_alerts), and no other was seen", plural(n), q.Excuses.MaxAlerts)
+	}
+	if excused := f.phrase(); excused != "" {
+		seen += " but " + excused
+	}
+	return seen
 }

@@ -35,7 +35,8 @@ import (
 //	                                a row of them, of several sensors in turn; busy: an
 //	                                alert 50 ms before each; drift: D more ahead at each;
 //	                                watch: and a mark of those watchers with each
-//	alert NAME TIME RULE [PRIORITY] [ns=N|host|nons] [pod=P|nopod] [cmd=C] [xN] [DELIVERY]
+//	alert NAME TIME RULE [PRIORITY] [ns=N|host|nons] [pod=P|nopod] [cmd=C] [file=F] [tags=A,B] [xN]
+//	      [DELIVERY]
 //	      [lost|uncounted|overtakes[=N]]
 //	                                lost: it never arrives; uncounted: it was never
 //	                                raised; overtakes: the next N snapshots do not
@@ -70,7 +71,8 @@ import (
 //
 //	check NAMESPACE FROM-TO|-TO [severity= evidence= settling= skew= ratio= host= require=A,B
 //	      pod= selector= owner= hash= vcluster= rule= sensor= sensors=A,B|none
-//	      placements=required|ignored now=TIME behind json]
+//	      placements=required|ignored now=TIME behind json
+//	      ignore=RULE|@TAG,… max=N baseline=NAMESPACE basepod=P lookback=D]
 //	ledger NAME [FROM-TO]
 
 // transcriptEpoch is what the times of transcripts count from.
@@ -84,10 +86,11 @@ type transcript struct {
 	logged   time.Time
 	refused  error // why the state did not take the last record
 	cluster  transcriptCluster
+	texts    map[uint64]told // of alerts, by position
 }
 
 func newTranscript() *transcript {
-	return &transcript{state: correlate.NewState(correlate.Limits{}, 0), falcos: map[string]*falco{}}
+	return &transcript{state: correlate.NewState(correlate.Limits{}, 0), falcos: map[string]*falco{}, texts: map[uint64]told{}}
 }
 
 // words are a line, split: a typo in one must not go unseen, so that whatever is

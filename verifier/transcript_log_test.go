@@ -179,6 +179,9 @@ func (tr *transcript) alert(f *falco, w *words) error {
 	set("pod", "k8s.pod.name")
 	set("cmd", "proc.cmdline")
 	set("container", "container.id")
+	set("file", "fd.name")
+	var tags []string
+	optionOf(w, "tags", parseList, &tags)
 	if w.flag("nopod") {
 		delete(fields, "k8s.pod.name")
 	}
@@ -208,7 +211,9 @@ func (tr *transcript) alert(f *falco, w *words) error {
 			}
 		}
 		when := at.Add(time.Duration(i) * time.Millisecond)
-		out = append(out, message{f.logged(when), alertOf(f.hostname, when, rule, priority, fields)})
+		alert := alertOf(f.hostname, when, rule, priority, fields)
+		alert.Tags = tags
+		out = append(out, message{f.logged(when), alert})
 	}
 	if lost {
 		return nil
@@ -247,6 +252,7 @@ func (tr *transcript) append(m message) error {
 	rec := &correlate.Record{Position: tr.position, Logged: tr.logged, Received: tr.logged, Transport: "http", Body: m.body}
 	if a, ok := m.body.(*correlate.Alert); ok {
 		rec.ID = a.ID()
+		tr.texts[rec.Position] = told{a.Tags, alertShape(a)}
 	}
 	refused, err := applyTo(tr.state, rec)
 	if refused != nil {

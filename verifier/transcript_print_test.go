@@ -141,6 +141,15 @@ func verdictText(v *Verdict, placed bool) string {
 			fmt.Fprintf(&b, ", %s %d", figure.name, figure.n)
 		}
 	}
+	if x := v.Excused; x != nil {
+		fmt.Fprintf(&b, ", excused %d", x.Count)
+		for _, i := range x.Ignored {
+			fmt.Fprintf(&b, ", ignored as %s%s %d", i.Rule, i.Tag, i.Count)
+		}
+	}
+	if base := v.Baseline; base != nil {
+		fmt.Fprintf(&b, ", baseline since %s has %d (proven: %t), %d excused", ago(base.Window.Start), base.AlertCount, base.Proven, v.Excused.Baseline)
+	}
 	if !c.Floor.IsZero() {
 		fmt.Fprintf(&b, ", floor %s", ago(c.Floor))
 	}

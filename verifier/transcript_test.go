@@ -104,6 +104,11 @@ func (tr *transcript) check(w *words) string {
 		return "refused: " + err.Error()
 	}
 	v, _, err := judge(tr.state, tr.position, &ask, behind)
+	for untold := (*untoldError)(nil); errors.As(err, &untold); v, _, err = judge(tr.state, tr.position, &ask, behind) {
+		for _, position := range untold.positions {
+			ask.told[position] = tr.texts[position]
+		}
+	}
 	if err == nil && !whole {
 		return verdictText(v, ask.placed)
 	}
@@ -147,9 +152,32 @@ func (tr *transcript) question(w *words) (asked, error) {
 			return asked{}, &FieldError{"severity", err.Error()}
 		}
 	}
+	tr.excuses(w, &q.Excuses)
 	placements := PlacementsAuto
 	optionOf(w, "placements", ParsePlacements, &placements)
 	return q.ask(now, DefaultPolicy(), sensors, placements)
+}
+
+// excuses reads those of a question.
+func (tr *transcript) excuses(w *words, e *Excuses) {
+	var ignore []string
+	optionOf(w, "ignore", parseList, &ignore)
+	for _, name := range ignore {
+		i := Ignore{Rule: name, Reason: "known"}
+		if tag, ok := strings.CutPrefix(name, "@"); ok {
+			i = Ignore{Tag: tag, Reason: "known"}
+		}
+		e.Ignore = append(e.Ignore, i)
+	}
+	e.MaxAlerts = w.number("max")
+	var b Baseline
+	if optionOf(w, "baseline", parseText, &b.Namespace) {
+		var lookback time.Duration
+		optionOf(w, "lookback", time.ParseDuration, &lookback)
+		optionOf(w, "basepod", parseText, &b.Pod)
+		b.Lookback = Duration(lookback)
+		e.Baseline = &b
+	}
 }
 
 // Every case says what it shows, every kind of gap and every reason is shown, and

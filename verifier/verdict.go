@@ -50,6 +50,13 @@ type Verdict struct {
 	// from a container shows up as one; the policy says what they do.
 	HostAlerts uint64 `json:"host_alerts"`
 
+	// MaxAlerts is how many alerts may be in scope without a fail; left out when that
+	// is none. Excused are alerts that are not counted, and why; left out when the
+	// question excuses none. Baseline is the workload whose alerts it excuses.
+	MaxAlerts uint64           `json:"max_alerts,omitzero"`
+	Excused   *Excused         `json:"excused,omitzero"`
+	Baseline  *BaselineApplied `json:"baseline,omitzero"`
+
 	// Gate is the gate that the verdict decides; left out when none does.
 	Gate *GateRef `json:"gate,omitzero"`
 

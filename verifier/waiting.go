@@ -44,7 +44,7 @@ type proofKey struct {
 
 // proofKeyOf is what an answer that is pending waits for.
 func proofKeyOf(ask *asked) proofKey {
-	key := proofKey{sensors: strings.Join(ask.need, "\x00"), heard: ask.policy.Evidence == Heard, placed: ask.placed}
+	key := proofKey{sensors: strings.Join(ask.proving(), "\x00"), heard: ask.policy.Evidence == Heard, placed: ask.placed}
 	if ask.placed {
 		key.skew = ask.policy.ClockSkew
 		key.sensors += "\x00" // nobody is not all
@@ -78,7 +78,7 @@ func (t *Tail) enter(ask *asked, proof bool, wake func()) *waiter {
 		return w
 	}
 	if q.byProof[w.key] == nil {
-		q.byProof[w.key] = &proofGroup{need: ask.need}
+		q.byProof[w.key] = &proofGroup{need: ask.proving()}
 	}
 	heap.Push(&q.byProof[w.key].heap, w)
 	return w

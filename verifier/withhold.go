@@ -7,22 +7,39 @@ import (
 	"github.com/falcogate/falcogate/correlate"
 )
 
-// withheldRules is what Withhold leaves out of a verdict, by its name in an answer.
-const withheldRules = "alerts_missing_by_rule"
+// What Withhold leaves out of a verdict, by its name in an answer.
+const (
+	withheldRules    = "alerts_missing_by_rule"
+	withheldBaseline = "baseline.alerts"
+)
 
 // Withholds reports whether Withhold would leave something out.
-func (v *Verdict) Withholds() bool {
+func (v *Verdict) Withholds() bool { return v.withholdsRules() || v.comparesOther() }
+
+// comparesOther reports whether the baseline is of another namespace.
+func (v *Verdict) comparesOther() bool {
+	return v.Baseline != nil && v.Baseline.Namespace != v.Namespace
+}
+
+func (v *Verdict) withholdsRules() bool {
 	return slices.ContainsFunc(v.Coverage.Gaps, func(g Gap) bool { return g.AlertsByRule != nil }) ||
 		slices.ContainsFunc(v.Reasons, func(r Reason) bool { return r.Reason == ReasonCode(correlate.GapMissing) })
 }
 
 // Withhold leaves out of the verdict what may tell of namespaces other than its
-// own: the rules of alerts that never arrived, whose namespace nobody knows. That
-// they are missing, how many, of which sensor and when stays: it is why there is
-// no pass. Withheld then says so. The ID stays that of the whole verdict, which does
+// own: the rules of alerts that never arrived, whose namespace nobody knows, and the
+// alerts of a baseline in another namespace. That alerts are missing, how many, of which
+// sensor and when stays: it is why there is no pass. Withheld then says so. The ID stays that of the whole verdict, which does
 // not depend on them, and what was published is not touched.
 func (v *Verdict) Withhold() {
-	if !v.Withholds() {
+	v.Withheld = nil
+	if v.comparesOther() {
+		baseline := *v.Baseline
+		baseline.AlertCount, baseline.Alerts = 0, []Alert{}
+		v.Baseline = &baseline
+		v.Withheld = append(v.Withheld, withheldBaseline)
+	}
+	if !v.withholdsRules() {
 		return
 	}
 	withholdRules(v.Coverage.Gaps)
@@ -34,7 +51,7 @@ func (v *Verdict) Withhold() {
 	if len(v.Reasons) > 0 {
 		v.Message = v.Reasons[0].Message
 	}
-	v.Withheld = []string{withheldRules}
+	v.Withheld = append([]string{withheldRules}, v.Withheld...)
 }
 
 // withholding is a copy of the verdict without what Withhold leaves out.

@@ -15,6 +15,7 @@ func newCheckCommand(environ []string, streams stdio) *cobra.Command {
 		server  serverOptions
 		q       httpapi.Query
 		policy  policyOptions
+		excuses excuseOptions
 		publish bool
 		quiet   bool
 	)
@@ -32,7 +33,7 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or the server can't be asked, 3 wrong
   falcogate check -n shadow-checkout --since 2026-11-23T06:26:40Z --severity critical --publish
   falcogate check -n shadow-checkout --pod 'checkout-7d9f*' --since 1h -o json`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if err := configure(cmd, environ, ""); err != nil {
 				return err
 			}
@@ -46,6 +47,9 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or the server can't be asked, 3 wrong
 				return err
 			}
 			if err := policy.into(&q); err != nil {
+				return err
+			}
+			if q.Excuses, err = excuses.excuses(); err != nil {
 				return err
 			}
 			if q.AsOf > 0 && !cmd.Flags().Changed("wait") {
@@ -77,6 +81,7 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or the server can't be asked, 3 wrong
 	registerLimit(flags, &q)
 	registerPods(flags, &q)
 	policy.register(flags, true)
+	excuses.register(flags)
 	durationFlag(flags, &q.Wait, "wait", 30*time.Second, "how long to wait while the answer is pending; 0 asks once")
 	flags.Uint64Var(&q.AsOf, "as-of", 0, "answer as of this `position` of the event log; 0 is its end")
 	flags.BoolVar(&publish, "publish", false, "publish the verdict to NATS before answering")

@@ -13,6 +13,7 @@ func newGateOpenCommand(environ []string, streams stdio) *cobra.Command {
 		server   serverOptions
 		q        httpapi.GateQuery
 		policy   policyOptions
+		excuses  excuseOptions
 		watch    watchOptions
 		duration time.Duration
 		labels   []string
@@ -44,6 +45,9 @@ gets the one that is there; with --id a pipeline may try again without harm.`,
 				return err
 			}
 			if err := policy.into(&q.Query); err != nil {
+				return err
+			}
+			if q.Excuses, err = excuses.excuses(); err != nil {
 				return err
 			}
 			if cmd.Flags().Changed("duration") {
@@ -80,6 +84,7 @@ gets the one that is there; with --id a pipeline may try again without harm.`,
 	flags.Lookup("since").Usage = "start of the window: `time` (RFC 3339, Unix) or how long ago (10m, 2d); now if not given"
 	flags.Lookup("until").Usage = "end of the window, likewise, also ahead; without it and --duration the `time` at which the gate is closed"
 	policy.register(flags, true)
+	excuses.register(flags)
 	flags.StringVar(&q.ID, "id", "", "`name` of the gate; made by the server if not given")
 	durationFlag(flags, &duration, "duration", 0, "length of the window")
 	flags.Lookup("duration").DefValue = ""

@@ -40,6 +40,7 @@ func (p printer) verdict(v *verifier.Verdict) error {
 	if v.HostAlerts > 0 {
 		fmt.Fprintf(p.out, "  %-17s %d at %s or above on the hosts themselves; see them with falcogate alerts --scope host\n", "host alerts", v.HostAlerts, v.Severity)
 	}
+	p.excused(v)
 	p.withheld(v.Withheld)
 	fmt.Fprintf(p.out, "  %-17s %s\n", "id", v.ID)
 	if g := v.Gate; g != nil {
@@ -57,6 +58,31 @@ func (p printer) verdict(v *verifier.Verdict) error {
 		fmt.Fprintf(p.out, "… the newest %d of %d; --limit shows more\n", len(v.Alerts), v.AlertCount)
 	}
 	return nil
+}
+
+// excused says which alerts were not counted, and why.
+func (p printer) excused(v *verifier.Verdict) {
+	if v.Excused != nil {
+		for _, i := range v.Excused.Ignored {
+			what := "rule " + i.Rule
+			if i.Rule == "" {
+				what = "tag " + i.Tag
+			}
+			fmt.Fprintf(p.out, "  %-17s %s: %s (%d not counted)\n", "ignored", oneLine(what, 200), oneLine(i.Reason, 256), i.Count)
+		}
+	}
+	if b := v.Baseline; b != nil {
+		proven := "proven"
+		if !b.Proven {
+			proven = "not proven"
+		}
+		seen := fmt.Sprintf("%d alerts there", b.AlertCount)
+		if slices.Contains(v.Withheld, "baseline.alerts") {
+			seen = "its alerts are withheld"
+		}
+		fmt.Fprintf(p.out, "  %-17s namespace %s from %s on, %s; %s, %d excused here\n", "baseline",
+			oneLine(b.Namespace, 63), when(b.Window.Start), proven, seen, v.Excused.Baseline)
+	}
 }
 
 // withheld says what the server has left out, if anything.

@@ -34,6 +34,9 @@ func (p params) question(now time.Time) (q verifier.Question, err error) {
 	if err = p.read(paramAsOf, func(v string) (err error) { q.AsOf, err = parsePosition(v); return err }); err != nil {
 		return q, err
 	}
+	if q.Excuses, err = p.excuses(); err != nil {
+		return q, err
+	}
 	q.Change, err = p.change()
 	return q, err
 }

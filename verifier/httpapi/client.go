@@ -42,6 +42,7 @@ type Query struct {
 	MaxKernelDropRatio string // 0 to 1
 	HostAlerts         string // report, inconclusive or fail
 	RequireRules       []string
+	Excuses            verifier.Excuses
 	Wait               time.Duration
 	AsOf               uint64
 
@@ -60,6 +61,7 @@ func (q Query) params() map[string]string {
 	p[paramSelector], p[paramOwner], p[paramHash], p[paramVCluster] = q.Selector, q.Owner, q.Hash, q.VCluster
 	p[paramSettling], p[paramClockSkew], p[paramMaxKernelDrop] = q.Settling, q.ClockSkew, q.MaxKernelDropRatio
 	p[paramHostAlerts], p[paramRequireRules] = q.HostAlerts, strings.Join(q.RequireRules, ",")
+	q.excuseParams(p)
 	if q.Wait > 0 {
 		p[paramWait] = q.Wait.String()
 	}

@@ -24,6 +24,9 @@ func (s *Server) decide(ctx context.Context, r request, how func(context.Context
 	if err != nil {
 		return nil, err
 	}
+	if err := s.mayCompare(ctx, r.caller, q.Excuses.Baseline); err != nil {
+		return nil, err
+	}
 	v, err := how(ctx, q)
 	if err != nil {
 		return nil, err

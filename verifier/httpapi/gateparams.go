@@ -30,12 +30,12 @@ var (
 		paramID, paramNamespace, paramSeverity, paramStart, paramFirstPod, paramEnd, paramDuration, paramDeadline,
 		paramPod, paramSelector, paramOwner, paramHash, paramVCluster, paramRule, paramSensor,
 		paramEvidence, paramSettling, paramClockSkew, paramMaxKernelDrop, paramHostAlerts, paramRequireRules,
-		paramLabels, paramDigest,
+		paramIgnore, paramMaxAlerts, paramBaseline, paramLabels, paramDigest,
 	}
 	gatesParams = []string{paramNamespace, paramState, paramLabel, paramLimit}
 	// structured are the members of a gate's body that are more than a string or a
 	// number. Their values are kept as JSON.
-	structured = []string{paramLabels, paramRequireRules, paramFirstPod}
+	structured = []string{paramLabels, paramRequireRules, paramFirstPod, paramIgnore, paramBaseline}
 )
 
 // DefaultListGates is how many gates a list has unless another number is given.
@@ -61,6 +61,11 @@ func (p params) gateSpec(now time.Time) (s verifier.GateSpec, err error) {
 	}); err != nil {
 		return s, err
 	}
+	excuses, err := p.excuses()
+	if err != nil {
+		return s, err
+	}
+	s.Ignore, s.MaxAlerts, s.Baseline = excuses.Ignore, excuses.MaxAlerts, excuses.Baseline
 	rules, rest, err := p.rules()
 	if err != nil {
 		return s, err

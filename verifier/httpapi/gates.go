@@ -52,6 +52,13 @@ func stored[T any](ctx context.Context, do func(context.Context) (T, error)) (T,
 
 // openGate opens a gate.
 func (s *Server) openGate(ctx context.Context, r request) (any, error) {
+	excuses, err := r.excuses()
+	if err == nil {
+		err = s.mayCompare(ctx, r.caller, excuses.Baseline)
+	}
+	if err != nil {
+		return nil, err
+	}
 	fresh := false
 	gate, err := stored(ctx, func(ctx context.Context) (gate *verifier.Gate, err error) {
 		gate, fresh, err = s.gates.OpenAt(ctx, r.gateSpec)

@@ -54,6 +54,7 @@ var (
 		paramNamespace, paramSeverity, paramStart, paramEnd, paramPod, paramSelector, paramOwner, paramHash, paramVCluster,
 		paramRule, paramSensor, paramLimit,
 		paramEvidence, paramSettling, paramClockSkew, paramMaxKernelDrop, paramHostAlerts, paramRequireRules,
+		paramIgnore, paramMaxAlerts, paramBaseline,
 		paramAsOf, paramWait,
 	}
 	alertsParams = []string{

@@ -123,7 +123,9 @@ func inQuery(known []string) func(http.ResponseWriter, *http.Request) (params, e
 
 // inBody reads the parameters of a body.
 func inBody(known []string) func(http.ResponseWriter, *http.Request) (params, error) {
-	return func(w http.ResponseWriter, r *http.Request) (params, error) { return bodyParams(w, r, known) }
+	return func(w http.ResponseWriter, r *http.Request) (params, error) {
+		return bodyParams(w, r, known, structured...)
+	}
 }
 
 // inPath reads one parameter from the path, where it may have another name, and those of
