@@ -31,6 +31,8 @@ import (
 //	                        began, and to 8 seconds before it ended: a window that
 //	                        stays proven, however slow the machine is
 //	posts STATUS URL TOKEN  posts an alert, with a token if there is one
+//	asks STATUS URL SUBJECT PAYLOAD FILE
+//	                        sends a request over NATS, and keeps the answer in FILE
 //	[external]              a condition: daemons use a nats-server of their own
 func TestScript(t *testing.T) {
 	runScripts(t, "testdata/script", false)
@@ -89,6 +91,7 @@ func runScripts(t *testing.T, dir string, external bool) {
 			"beforelast":   scriptBeforeLast,
 			"recorded":     scriptRecorded,
 			"posts":        scriptPosts,
+			"asks":         scriptAsks,
 		},
 	})
 }
