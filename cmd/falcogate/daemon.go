@@ -72,6 +72,7 @@ func serve(ctx context.Context, o *serveOptions, logger *slog.Logger) (err error
 		return err
 	}
 	addresses = append(addresses, "api", p.api.Addr())
+	p.startNATSAPI()
 	if o.access.metrics != "" {
 		metrics, err := p.startMetrics(ctx)
 		if err != nil {
@@ -136,6 +137,7 @@ func (p *parts) openLog(ctx context.Context) error {
 	}
 	options := eventlog.Options{
 		DataDir: o.dataDir, URL: o.natsURL, CredsFile: o.natsCreds, TLS: config, Replicas: o.natsReplicas, NATSListen: o.natsListen,
+		AskPrefix: o.natsAPI.askPrefix(),
 		// The half that only reads must not bring the stream to its own flags.
 		NoUpdate: o.only == onlyVerifier, Retention: o.retention, MaxBytes: o.retentionBytes, SyncInterval: o.syncInterval, SyncAlways: o.syncAlways,
 		Logger: p.logger, Registerer: p.registry,

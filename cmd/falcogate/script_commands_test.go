@@ -83,7 +83,7 @@ func named(ts *testscript.TestScript, args []string) *process {
 	return processes(ts)[args[0]]
 }
 
-func scriptStop(ts *testscript.TestScript, _ bool, args []string) {
+func scriptTerminate(ts *testscript.TestScript, _ bool, args []string) {
 	p := named(ts, args)
 	code, err := p.end(syscall.SIGTERM)
 	ts.Check(err)

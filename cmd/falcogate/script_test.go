@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,7 +15,8 @@ import (
 //
 //	daemon NAME [FLAG...]   starts serve on free ports, waits until it is ready, and
 //	                        sets NAME_API, NAME_INGEST, NAME_NATS and NAME_METRICS
-//	stop NAME               sends SIGTERM and wants exit code 0
+//	terminate NAME          sends SIGTERM and wants exit code 0; stop is testscript's
+//	                        own, and ends the script
 //	crash NAME              sends SIGKILL
 //	nats NAME [PORT]        starts a real nats-server and sets NAME_PORT
 //	certificates            writes ca, server, client and stranger to $WORK
@@ -29,6 +31,8 @@ import (
 //	                        began, and to 8 seconds before it ended: a window that
 //	                        stays proven, however slow the machine is
 //	posts STATUS URL TOKEN  posts an alert, with a token if there is one
+//	asks STATUS URL SUBJECT PAYLOAD FILE
+//	                        sends a request over NATS, and keeps the answer in FILE
 //	[external]              a condition: daemons use a nats-server of their own
 func TestScript(t *testing.T) {
 	runScripts(t, "testdata/script", false)
@@ -46,6 +50,7 @@ func runScripts(t *testing.T, dir string, external bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	refuseBuiltinStop(t, dir)
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
 		RequireUniqueNames:  true,
@@ -72,7 +77,7 @@ func runScripts(t *testing.T, dir string, external bool) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"daemon":       scriptDaemon,
-			"stop":         scriptStop,
+			"terminate":    scriptTerminate,
 			"crash":        scriptCrash,
 			"nats":         scriptNATS,
 			"certificates": scriptCertificates,
@@ -86,6 +91,7 @@ func runScripts(t *testing.T, dir string, external bool) {
 			"beforelast":   scriptBeforeLast,
 			"recorded":     scriptRecorded,
 			"posts":        scriptPosts,
+			"asks":         scriptAsks,
 		},
 	})
 }
@@ -93,3 +99,22 @@ func runScripts(t *testing.T, dir string, external bool) {
 // useExternal is the key of whether a script's daemons use a nats-server of their
 // own.
 type useExternal struct{}
+
+// refuseBuiltinStop fails for a script with testscript's own stop, which ends it there
+// without a word: all behind it would never run.
+func refuseBuiltinStop(t *testing.T, dir string) {
+	t.Helper()
+	scripts, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts in %s: %v", dir, err)
+	}
+	for _, script := range scripts {
+		data, err := os.ReadFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(data, []byte("\nstop")) {
+			t.Errorf("%s: stop ends the script; a daemon is ended by terminate", script)
+		}
+	}
+}

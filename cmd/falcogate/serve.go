@@ -50,6 +50,7 @@ type serveOptions struct {
 	natsTLS      tlsFiles
 	natsReplicas int
 	natsListen   string
+	natsAPI      natsAPIOptions
 	syncInterval time.Duration
 	syncAlways   bool
 
@@ -100,6 +101,7 @@ func (o *serveOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.natsTLS.key, "nats-key", "", "client key `file` for NATS")
 	flags.IntVar(&o.natsReplicas, "nats-replicas", 1, "`replicas` of the streams at --nats-url")
 	flags.StringVar(&o.natsListen, "nats-listen", "", "`address` at which the embedded NATS lets others read verdicts; empty for none")
+	o.natsAPI.register(flags)
 	durationFlag(flags, &o.syncInterval, "sync-interval", time.Second, "how often the embedded log syncs to disk")
 	flags.BoolVar(&o.syncAlways, "sync-always", false, "sync the embedded log before each acknowledgement")
 
@@ -172,6 +174,9 @@ func (o *serveOptions) check() error {
 		if err := o.senders.check(o.ingestListen, o.ingestTLS.ca); err != nil {
 			return err
 		}
+	}
+	if err := o.natsAPI.check(o); err != nil {
+		return err
 	}
 	return o.access.check(o.listen, o.tlsCert)
 }

@@ -305,3 +305,36 @@ func TestCredentials(t *testing.T) {
 	require.ErrorContains(t, err, "Authorization Violation")
 	require.NotContains(t, strings.ToLower(err.Error()), "seed")
 }
+
+// TestOutsideAsks: below the prefix and nowhere else, and an answer goes to inboxes alone.
+func TestOutsideAsks(t *testing.T) {
+	t.Parallel()
+	ctx := testContext(t)
+	l := openEmbedded(t, func(o *eventlog.Options) { o.NATSListen, o.AskPrefix = "127.0.0.1:0", "falcogate.v1" })
+	answering, err := l.Connect("test", "")
+	require.NoError(t, err)
+	t.Cleanup(answering.Close)
+	_, err = answering.Subscribe("falcogate.v1.echo", func(m *nats.Msg) { _ = m.Respond(m.Data) })
+	require.NoError(t, err)
+	require.NoError(t, answering.FlushWithContext(ctx))
+	o := connectOutside(t, l)
+	got, err := o.RequestWithContext(ctx, "falcogate.v1.echo", []byte("hello"))
+	require.NoError(t, err)
+	require.Equal(t, "hello", string(got.Data))
+
+	verdicts, err := o.SubscribeSync("falcogate.verdict.>")
+	require.NoError(t, err)
+	require.NoError(t, o.PublishRequest("falcogate.v1.echo", "falcogate.verdict.shop.pass", []byte("forged")))
+	_, err = o.RequestWithContext(ctx, "falcogate.v1.echo", []byte("behind it"))
+	require.NoError(t, err)
+	n, _, err := verdicts.Pending()
+	require.NoError(t, err)
+	require.Zero(t, n)
+	for _, subject := range []string{"falcogate.v2.echo", "falcogate.verdict.shop.pass", "falcogate.log.alert.shop.warning.node-1"} {
+		require.NoError(t, o.Publish(subject, nil))
+		require.Contains(t, next(ctx, t, o.denied), subject)
+	}
+	_, err = o.SubscribeSync("falcogate.v1.>")
+	require.NoError(t, err)
+	require.Contains(t, next(ctx, t, o.denied), "falcogate.v1.>", "others' requests are not theirs to read")
+}

@@ -10,7 +10,7 @@ import (
 // keys are the embedded server's users: made at every start, known to this
 // process alone.
 type keys struct {
-	owner, mirror, reader user
+	owner, mirror, reader, answerer user
 }
 
 type user struct {
@@ -19,7 +19,7 @@ type user struct {
 }
 
 func newKeys() (k keys, err error) {
-	for _, u := range []*user{&k.owner, &k.mirror, &k.reader} {
+	for _, u := range []*user{&k.owner, &k.mirror, &k.reader, &k.answerer} {
 		if u.pair, err = nkeys.CreateUser(); err != nil {
 			return keys{}, fmt.Errorf("making a key: %w", err)
 		}
@@ -44,8 +44,10 @@ func (u user) login() nats.Option { return nats.Nkey(u.public, u.pair.Sign) }
 //
 // Into READERS come the verdicts as they are published, and a mirror of the
 // verdict stream to consume from. A mirror has no subjects, so nothing but its
-// origin can add to it. The user that makes the mirror is this process too.
-func accounts(k keys) string {
+// origin can add to it. The user that makes the mirror is this process too. So is the
+// one that answers requests below askPrefix, unless that is empty; it can answer to
+// inboxes alone, or a request could have it write what looks like a verdict.
+func accounts(k keys, askPrefix string) string {
 	return fmt.Sprintf(`
 accounts {
   FALCOGATE {
@@ -68,6 +70,7 @@ accounts {
     ]
     users: [
       {nkey: %[2]s}
+      %[12]s
       {nkey: %[3]s, permissions: {
         subscribe: ["%[5]s>", "_INBOX.>"]
         publish: [
@@ -83,7 +86,7 @@ accounts {
           "$JS.API.CONSUMER.NAMES.%[4]s"
           "$JS.API.CONSUMER.LIST.%[4]s"
           "$JS.API.CONSUMER.MSG.NEXT.%[4]s.*"
-          "$JS.ACK.%[4]s.>"
+          "$JS.ACK.%[4]s.>"%[11]s
         ]
       }}
     ]
@@ -91,5 +94,5 @@ accounts {
 }
 no_auth_user: %[3]s
 `, k.owner.public, k.mirror.public, k.reader.public, VerdictStream, verdictPrefix,
-		mirrorDeliver, mirrorAPI, 2*verdictMaxBytes, mirrorMemory, mirrorConsumers)
+		mirrorDeliver, mirrorAPI, 2*verdictMaxBytes, mirrorMemory, mirrorConsumers, askPermissions(askPrefix), answererUser(k, askPrefix))
 }

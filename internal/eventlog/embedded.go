@@ -99,7 +99,7 @@ func (e *embedded) down() {
 // start makes a server and waits until it is ready.
 func (e *embedded) start() (*server.Server, error) {
 	conf := &server.Options{}
-	if err := conf.ProcessConfigString(accounts(e.keys)); err != nil {
+	if err := conf.ProcessConfigString(accounts(e.keys, e.opts.AskPrefix)); err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)
 	}
 	conf.ServerName = e.opts.Name

@@ -50,6 +50,9 @@ type Options struct {
 	// NATSListen is the host:port at which the embedded server takes outside
 	// clients, which may read verdicts and nothing else. Empty means none.
 	NATSListen string
+	// AskPrefix is what the subjects begin with that outside clients of the embedded
+	// server may send requests to (Log.Connect). Empty means none.
+	AskPrefix string
 	// Logger receives the log's own messages and the embedded server's. Nil
 	// means slog.Default().
 	Logger *slog.Logger

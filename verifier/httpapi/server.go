@@ -141,6 +141,9 @@ func NewServer(opts Options) *Server {
 	return s
 }
 
+// Handler answers requests without a listener, as those that come over another way.
+func (s *Server) Handler() http.Handler { return s.http.Handler }
+
 // Start listens and serves in the background. Call it once. An error says why
 // it could not listen.
 func (s *Server) Start(ctx context.Context) error {
