@@ -44,8 +44,8 @@ func (s *State) homeOf(a *Alert) home {
 // attribute gives the alerts of a pod's containers that waited for it to the pod.
 func (s *State) attribute(known *pod) {
 	for _, id := range known.containers {
-		if s.index.attribute(containerKey{known.hostname, id}, known.namespace, known.name) {
-			s.sensors.changes.Attributed = true
+		if from, to, some := s.index.attribute(containerKey{known.hostname, id}, known.namespace, known.name); some {
+			s.sensors.changes.attributed(known.namespace, from, to)
 		}
 	}
 }

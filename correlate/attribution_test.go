@@ -75,10 +75,14 @@ func TestAttributionByContainer(t *testing.T) {
 				if first == "the alert" {
 					require.Equal(t, tt.moved, s.Attributed)
 					waited := tt.moved > 0 || tt.name == "a namespace without a pod"
-					require.Equal(t, waited, d.state.TakeChanges().Attributed)
+					var spans []AttributedSpan
+					if waited {
+						spans = []AttributedSpan{{"a", sec(5), sec(5)}}
+					}
+					require.Equal(t, spans, d.state.TakeChanges().Attributed)
 				} else {
 					require.Zero(t, s.Attributed)
-					require.False(t, d.state.TakeChanges().Attributed)
+					require.Empty(t, d.state.TakeChanges().Attributed)
 				}
 			})
 		}
@@ -231,4 +235,23 @@ func TestAttributionOfManyAtOnce(t *testing.T) {
 			require.Empty(t, d.state.Index().ties)
 		}
 	}
+}
+
+// Whoever waits is told when the alerts were that got their namespace, in few words.
+func TestAttributedSpans(t *testing.T) {
+	t.Parallel()
+	var c Changes
+	c.attributed("b", 5, 7)
+	c.attributed("a", 3, 3)
+	c.attributed("b", 1, 6)
+	c.attributed("b", 6, 9)
+	require.Equal(t, []AttributedSpan{{"b", instant(1), instant(9)}, {"a", instant(3), instant(3)}}, c.Attributed)
+	for i := range maxFlawed {
+		c.attributed(fmt.Sprint("ns", i), 20, 30)
+	}
+	require.Len(t, c.Attributed, maxFlawed)
+	require.Equal(t, AttributedSpan{"", instant(20), instant(30)}, c.Attributed[maxFlawed-1])
+	c.attributed("late", 2, 50)
+	require.Len(t, c.Attributed, maxFlawed)
+	require.Equal(t, AttributedSpan{"", instant(2), instant(50)}, c.Attributed[maxFlawed-1])
 }

@@ -27,18 +27,27 @@ func (x *Index) wait(key containerKey, w waitingAlert) {
 	x.stats.Bytes += waitingBytes
 }
 
-// attribute moves the alerts that wait for a container to its pod, and reports whether
-// there were any.
-func (x *Index) attribute(key containerKey, namespace, pod string) (some bool) {
+// attribute moves the alerts that wait for a container to its pod, and returns the first
+// and the last of their times, if there were any.
+func (x *Index) attribute(key containerKey, namespace, pod string) (from, to int64, some bool) {
 	for x.places.full() && len(x.waiting[key]) > 0 {
 		x.makeRoom(x.stats.Bytes - x.stats.Bytes/8 - 1)
 	}
 	for _, w := range x.waiting[key] {
-		some = x.bringHome(w, namespace, pod) || some
+		if !x.bringHome(w, namespace, pod) {
+			continue
+		}
+		if !some || w.ns < from {
+			from = w.ns
+		}
+		if !some || w.ns > to {
+			to = w.ns
+		}
+		some = true
 	}
 	x.unwait(key)
 	x.keepBelow(x.limits.MaxBytes)
-	return some
+	return from, to, some
 }
 
 // bringHome gives an alert that has waited to a pod, unless it was evicted or names

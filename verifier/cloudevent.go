@@ -19,13 +19,22 @@ var JSONOptions = json.JoinOptions(json.Deterministic(true), jsontext.AllowInval
 // eventHeader has the CloudEvents attributes of a verdict, as binary mode over
 // NATS has them. The message id is the log's to set, from the event's id.
 func eventHeader(source string, v *Verdict) map[string]string {
+	return cloudEvent(source, EventType, v.ID, v.Namespace, v.EvaluatedAt)
+}
+
+// contradictionHeader likewise, of a contradiction.
+func contradictionHeader(source string, c *Contradiction) map[string]string {
+	return cloudEvent(source, ContradictionType, c.ID, c.Namespace, c.EvaluatedAt)
+}
+
+func cloudEvent(source, kind, id, namespace string, at time.Time) map[string]string {
 	header := map[string]string{
 		"ce-specversion":     "1.0",
-		"ce-id":              v.ID,
+		"ce-id":              id,
 		"ce-source":          source,
-		"ce-type":            EventType,
-		"ce-subject":         v.Namespace,
-		"ce-time":            v.EvaluatedAt.Format(time.RFC3339Nano),
+		"ce-type":            kind,
+		"ce-subject":         namespace,
+		"ce-time":            at.Format(time.RFC3339Nano),
 		"ce-datacontenttype": "application/json",
 	}
 	for name, value := range header {

@@ -53,6 +53,12 @@ func (s *Service) Explain(ctx context.Context, id string, may func(ctx context.C
 	if err != nil {
 		return nil, err
 	}
+	var other struct {
+		Contradicts jsontext.Value `json:"contradicts"`
+	}
+	if json.Unmarshal(published, &other, JSONOptions) == nil && other.Contradicts != nil {
+		return nil, ErrNoVerdict // it is a contradiction's id
+	}
 	e := &Explanation{Verdict: &Verdict{}}
 	if err := json.Unmarshal(published, e.Verdict, JSONOptions); err != nil {
 		return nil, fmt.Errorf("verdict %s can't be read: %w", id, err)

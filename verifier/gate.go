@@ -17,10 +17,16 @@ type Gate struct {
 	OpenedAt time.Time `json:"opened_at"`
 	// ClosedAt is when its window was given an end by closing it.
 	ClosedAt time.Time `json:"closed_at,omitzero"`
+	// CancelledAt is when it was cancelled.
+	CancelledAt time.Time `json:"cancelled_at,omitzero"`
 	// Verdict is there once it is decided, and never changes.
 	Verdict *Verdict `json:"verdict,omitzero"`
-	// Published is true once the verdict's event is stored.
+	// Published is true once the event of the verdict is stored, and that of the
+	// contradiction if there is one.
 	Published bool `json:"published,omitzero"`
+	// Contradiction is there once alerts have come that would have failed a gate that
+	// has passed.
+	Contradiction *Contradiction `json:"contradiction,omitzero"`
 }
 
 // GateState is how far a gate has come.
@@ -30,7 +36,7 @@ type GateState string
 const (
 	GateOpen      GateState = "open"      // its window has no end yet, or a later one
 	GateClosed    GateState = "closed"    // its window was ended by closing it
-	GateDecided   GateState = "decided"   // it has its verdict
+	GateDecided   GateState = "decided"   // it has its verdict, which alerts may still contradict
 	GateCancelled GateState = "cancelled" // it gets none
 )
 
@@ -83,7 +89,8 @@ const (
 	// DefaultPatience is how long behind its window's end a gate waits for proof.
 	DefaultPatience = 5 * time.Minute
 	// MaxGateTime is how far ahead the end and the deadline of a gate may lie. A gate
-	// that is not closed by then is inconclusive.
+	// that is not closed by then is judged up to there: inconclusive, unless it trusts in
+	// silence.
 	MaxGateTime = 7 * 24 * time.Hour
 	// MaxGateLabels bounds Labels, and MaxGateLabel the name and value of each, in
 	// characters.

@@ -153,8 +153,8 @@ func (g *Gates) Close(ctx context.Context, id string, end time.Time) (*Gate, err
 
 // Cancel ends a gate without a verdict. The error is as Close's.
 func (g *Gates) Cancel(ctx context.Context, id string) (*Gate, error) {
-	return g.change(ctx, id, func(gate *Gate, _ time.Time) error {
-		gate.State = GateCancelled
+	return g.change(ctx, id, func(gate *Gate, now time.Time) error {
+		gate.State, gate.CancelledAt = GateCancelled, now
 		return nil
 	})
 }

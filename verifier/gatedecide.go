@@ -14,7 +14,8 @@ import (
 // known then.
 const storeTimeout = 30 * time.Second
 
-// consider looks at a gate: it decides it, publishes what was decided, or has it wait.
+// consider looks at a gate: it decides it, publishes what was decided, or has it wait,
+// also for what contradicts its verdict.
 func (g *Gates) consider(ctx context.Context, e *gateEntry, work gateWork) {
 	g.mu.Lock()
 	gate := e.gate
@@ -22,8 +23,10 @@ func (g *Gates) consider(ctx context.Context, e *gateEntry, work gateWork) {
 	g.mu.Unlock()
 	switch {
 	case !current:
-	case gate.State == GateDecided:
+	case gate.State == GateDecided && !gate.Published:
 		g.publish(ctx, e, gate, work.revision)
+	case gate.State == GateDecided:
+		g.watchPass(ctx, e, gate, work)
 	default:
 		v, err := g.answer(ctx, e, gate, work.revision)
 		switch {
@@ -130,12 +133,18 @@ func (g *Gates) decide(ctx context.Context, e *gateEntry, gate *Gate, work gateW
 	g.mu.Unlock()
 }
 
-// publish publishes the verdict of a gate that was decided, and notes that it did.
+// publish publishes the verdict of a gate that was decided, or what contradicts one that
+// was published, and notes that it did.
 func (g *Gates) publish(ctx context.Context, e *gateEntry, gate *Gate, revision uint64) {
-	v := gate.Verdict
 	work := gateWork{gate.ID, revision}
-	if err := g.event(ctx, v); err != nil {
-		g.again(ctx, e, work, "publishing the verdict", err)
+	var err error
+	if gate.Contradiction != nil {
+		err = g.contradictionEvent(ctx, gate.Contradiction)
+	} else {
+		err = g.verdictEvent(ctx, gate.Verdict)
+	}
+	if err != nil {
+		g.again(ctx, e, work, "publishing the verdict, or what contradicts it", err)
 		return
 	}
 	published := *gate
@@ -155,22 +164,35 @@ func (g *Gates) publish(ctx context.Context, e *gateEntry, gate *Gate, revision 
 // rememberedIDs is for how long the log surely knows that it has a verdict's event.
 const rememberedIDs = time.Minute
 
-// event stores the verdict's event, once.
-func (g *Gates) event(ctx context.Context, v *Verdict) error {
-	s := g.service
-	if g.now().Sub(v.EvaluatedAt) > rememberedIDs {
-		// Whoever decided it may have got as far as this before it crashed.
-		if _, there, err := s.log.FindVerdict(ctx, v.ID); err != nil || there {
-			return err
-		}
-	}
+// verdictEvent stores the verdict's event, once.
+func (g *Gates) verdictEvent(ctx context.Context, v *Verdict) error {
 	data, err := encodeEvent(v)
 	if err != nil {
 		return err
 	}
+	return g.event(ctx, v.ID, v.EvaluatedAt, g.service.subject(v.Namespace, v.Verdict.String()), eventHeader(g.service.source, v), data)
+}
+
+// contradictionEvent stores a contradiction's event, once.
+func (g *Gates) contradictionEvent(ctx context.Context, c *Contradiction) error {
+	data, err := c.encode()
+	if err != nil {
+		return err
+	}
+	return g.event(ctx, c.ID, c.EvaluatedAt, g.service.subject(c.Namespace, contradictionWord), contradictionHeader(g.service.source, c), data)
+}
+
+// event stores an event of what was found at a time, once.
+func (g *Gates) event(ctx context.Context, id string, found time.Time, subject string, header map[string]string, data []byte) error {
+	if g.now().Sub(found) > rememberedIDs {
+		// Whoever found it may have got as far as this before it crashed.
+		if _, there, err := g.service.log.FindVerdict(ctx, id); err != nil || there {
+			return err
+		}
+	}
 	bounded, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	_, _, err = s.log.PublishVerdict(bounded, s.subject(v.Namespace, v.Verdict.String()), v.ID, eventHeader(s.source, v), data)
+	_, _, err := g.service.log.PublishVerdict(bounded, subject, id, header, data)
 	return err
 }
 

@@ -18,6 +18,15 @@ type ListedGate struct {
 	Gate
 	// Verdict stands in for the gate's.
 	Verdict *ListedVerdict `json:"verdict,omitzero"`
+	// Contradiction likewise.
+	Contradiction *ListedContradiction `json:"contradiction,omitzero"`
+}
+
+// ListedContradiction is a contradiction without its alerts.
+type ListedContradiction struct {
+	ID          string    `json:"id"`
+	AlertCount  uint64    `json:"alert_count"`
+	EvaluatedAt time.Time `json:"evaluated_at"`
 }
 
 // ListedVerdict is a verdict without what it rests on, and without what Verdict.Withhold
@@ -36,7 +45,10 @@ type ListedVerdict struct {
 // listedGate is what a list shows of a gate.
 func listedGate(gate *Gate) ListedGate {
 	listed := ListedGate{Gate: *gate}
-	listed.Gate.Verdict = nil
+	listed.Gate.Verdict, listed.Gate.Contradiction = nil, nil
+	if c := gate.Contradiction; c != nil {
+		listed.Contradiction = &ListedContradiction{c.ID, c.AlertCount, c.EvaluatedAt}
+	}
 	if gate.Verdict != nil {
 		v := gate.Verdict.withholding()
 		listed.Verdict = &ListedVerdict{v.ID, v.Verdict, v.Passed, v.Reason, v.Message, v.AlertCount, v.AsOf, v.EvaluatedAt}

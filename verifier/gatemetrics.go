@@ -4,10 +4,11 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // gateMetrics are the collectors of Gates.
 type gateMetrics struct {
-	decided    *prometheus.CounterVec
-	retries    prometheus.Counter
-	unreadable prometheus.Counter
-	followers  prometheus.Gauge
+	decided      *prometheus.CounterVec
+	contradicted prometheus.Counter
+	retries      prometheus.Counter
+	unreadable   prometheus.Counter
+	followers    prometheus.Gauge
 }
 
 func newGateMetrics(r prometheus.Registerer, g *Gates) gateMetrics {
@@ -16,6 +17,10 @@ func newGateMetrics(r prometheus.Registerer, g *Gates) gateMetrics {
 			Name: "falcogate_gates_decided_total",
 			Help: "Gates that this replica has decided, by outcome.",
 		}, []string{"outcome"}),
+		contradicted: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "falcogate_gates_contradicted_total",
+			Help: "Gates that had passed, and for which this replica has found alerts that came later.",
+		}),
 		retries: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "falcogate_gate_retries_total",
 			Help: "How often a verdict could not be found, stored or published at the first try.",
@@ -37,6 +42,14 @@ func newGateMetrics(r prometheus.Registerer, g *Gates) gateMetrics {
 		defer g.mu.Unlock()
 		return float64(g.open)
 	})
-	registry(r).MustRegister(m.decided, m.retries, m.unreadable, m.followers, open)
+	over := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "falcogate_gates_over",
+		Help: "Gates that are decided or cancelled, and are kept.",
+	}, func() float64 {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return float64(len(g.known) - g.open)
+	})
+	registry(r).MustRegister(m.decided, m.contradicted, over, m.retries, m.unreadable, m.followers, open)
 	return m
 }

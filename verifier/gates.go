@@ -36,6 +36,10 @@ type GatesOptions struct {
 	Store   GateStore // required; that of the service's log
 	// MaxOpen bounds the open gates; zero means DefaultMaxGates.
 	MaxOpen int
+	// Retention is for how long gates that are over are kept, and alerts that come late
+	// contradict those that have passed; at most as many as may be open. Zero means
+	// DefaultGateRetention.
+	Retention time.Duration
 	// Logger is told of verdicts that could not be stored. Nil discards.
 	Logger *slog.Logger
 	// Registerer gets the collectors. Nil means a private registry.
@@ -49,11 +53,12 @@ type GatesOptions struct {
 //
 // All methods may be called concurrently; Run once.
 type Gates struct {
-	service *Service
-	store   GateStore
-	maxOpen int
-	logger  *slog.Logger
-	meters  gateMetrics
+	service   *Service
+	store     GateStore
+	maxOpen   int
+	retention time.Duration
+	logger    *slog.Logger
+	meters    gateMetrics
 
 	mu     sync.Mutex
 	whole  bool // all gates were read
@@ -128,11 +133,14 @@ type gateWork struct {
 // NewGates makes Gates. Nothing happens before Run.
 func NewGates(o GatesOptions) *Gates {
 	g := &Gates{
-		service: o.Service, store: o.Store, maxOpen: o.MaxOpen, logger: o.Logger, known: map[string]*gateEntry{},
+		service: o.Service, store: o.Store, maxOpen: o.MaxOpen, retention: o.Retention, logger: o.Logger, known: map[string]*gateEntry{},
 		wake: make(chan struct{}, 1), alarm: make(chan struct{}, 1),
 	}
 	if g.maxOpen <= 0 {
 		g.maxOpen = DefaultMaxGates
+	}
+	if g.retention <= 0 {
+		g.retention = DefaultGateRetention
 	}
 	if g.logger == nil {
 		g.logger = slog.New(slog.DiscardHandler)
@@ -151,6 +159,7 @@ func (g *Gates) Run(ctx context.Context) error {
 		wg.Go(func() { g.work(ctx) })
 	}
 	wg.Go(func() { g.watchTime(ctx) })
+	wg.Go(func() { g.forgetOver(ctx) })
 	err := g.store.Watch(ctx, g.changed)
 	if ctx.Err() != nil {
 		err = nil
@@ -224,6 +233,9 @@ func (g *Gates) take(gate *Gate, revision uint64, ours bool) {
 		})
 	default:
 		e.gate = slimGate(gate)
+		if e.gate.watched() {
+			g.enqueue(e)
+		}
 	}
 }
 
@@ -231,14 +243,18 @@ func (g *Gates) take(gate *Gate, revision uint64, ours bool) {
 // has decided it.
 const othersPublish = 5 * time.Second
 
-// slimGate is a gate that is over with what a list shows of it: there may be very many,
-// and the store has the rest.
+// slimGate is a gate that is over with what a list shows of it, and what it takes to see
+// that an alert contradicts it: there may be very many, and the store has the rest.
 func slimGate(gate *Gate) *Gate {
 	slim := *gate
 	if gate.Verdict != nil {
 		v := gate.Verdict.withholding()
-		slim.Verdict = &Verdict{ID: v.ID, Verdict: v.Verdict, Passed: v.Passed, Reason: v.Reason, Message: v.Message, AlertCount: v.AlertCount, AsOf: v.AsOf, EvaluatedAt: v.EvaluatedAt}
+		slim.Verdict = &Verdict{
+			ID: v.ID, Verdict: v.Verdict, Passed: v.Passed, Reason: v.Reason, Message: v.Message, AlertCount: v.AlertCount, AsOf: v.AsOf, EvaluatedAt: v.EvaluatedAt,
+			Window: v.Window, Policy: PolicyApplied{HostAlerts: v.Policy.HostAlerts},
+		}
 	}
+	slim.Contradiction = gate.Contradiction.slim()
 	return &slim
 }
 

@@ -16,6 +16,8 @@ type GateStore interface {
 	Put(ctx context.Context, id string, data []byte, revision uint64) (uint64, error)
 	// Get returns what a gate is now, with revision zero when there is none.
 	Get(ctx context.Context, id string) (data []byte, revision uint64, err error)
+	// Remove forgets a gate, unless it has changed since the revision. Watch does not tell.
+	Remove(ctx context.Context, id string, revision uint64) error
 	// Watch calls fn with all gates and then with each change in the order of their
 	// revisions, until ctx ends. Whole is true once fn has had all that there was. After
 	// an outage fn gets gates that it had before.

@@ -19,7 +19,8 @@ type waiting struct {
 	all         map[*waiter]struct{}
 	byNamespace map[string]map[*waiter]struct{}
 	byProof     map[proofKey]*proofGroup
-	released    bool // nobody waits any more
+	passed      map[string]map[*waiter]struct{} // by namespace; not in the others
+	released    bool                            // nobody waits any more
 }
 
 // waiter is one question that waits. It is woken at most once.
@@ -31,6 +32,9 @@ type waiter struct {
 	wake              func()    // called with the lists locked: it must not block
 	key               proofKey
 	index             int // in the heap; -1 when it does not wait for proof
+	// passed is true for a question that was answered with a pass, and only wants to
+	// hear of alerts that it has missed; hosts, of those of hosts too.
+	passed, hosts bool
 }
 
 // proofKey says what a question waits for: the proof of a list of sensors or of
@@ -84,6 +88,41 @@ func (t *Tail) enter(ask *asked, proof bool, wake func()) *waiter {
 	return w
 }
 
+// enterPassed takes a place for a question that was answered with a pass. It is woken by
+// alerts that are its namespace's, or a host's when hosts is true, and by nothing else.
+// The caller has locked the tail's state for reading.
+func (t *Tail) enterPassed(ask *asked, hosts bool, wake func()) *waiter {
+	w := &waiter{
+		namespace: ask.Namespace, sensor: ask.Sensor, severity: ask.Severity, window: ask.Window, end: ask.Window.End,
+		wake: wake, index: -1, passed: true, hosts: hosts,
+	}
+	q := &t.waiting
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.passed == nil {
+		q.passed = map[string]map[*waiter]struct{}{}
+	}
+	for _, list := range w.lists() {
+		if q.passed[list] == nil {
+			q.passed[list] = map[*waiter]struct{}{}
+		}
+		q.passed[list][w] = struct{}{}
+	}
+	return w
+}
+
+// ofHosts is the list of those who want to hear of hosts' alerts. No namespace is called
+// so.
+const ofHosts = ""
+
+// lists are those of waiting.passed that a waiter is in.
+func (w *waiter) lists() []string {
+	if w.hosts {
+		return []string{w.namespace, ofHosts}
+	}
+	return []string{w.namespace}
+}
+
 // Waiting is how many questions wait for a verdict.
 func (t *Tail) Waiting() int {
 	t.waiting.mu.Lock()
@@ -107,9 +146,19 @@ func (t *Tail) leave(w *waiter) bool {
 func (q *waiting) forget(w *waiter) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if _, ok := q.all[w]; ok {
+	if q.waits(w) {
 		q.remove(w)
 	}
+}
+
+// waits reports whether w was not woken yet. The caller has locked the lists.
+func (q *waiting) waits(w *waiter) bool {
+	list := q.all
+	if w.passed {
+		list = q.passed[w.namespace]
+	}
+	_, ok := list[w]
+	return ok
 }
 
 // wake takes w out of all lists, and has its question looked at again.
@@ -120,6 +169,14 @@ func (q *waiting) wake(w *waiter) {
 
 // remove takes w out of all lists. The caller has locked them.
 func (q *waiting) remove(w *waiter) {
+	if w.passed {
+		for _, list := range w.lists() {
+			if delete(q.passed[list], w); len(q.passed[list]) == 0 {
+				delete(q.passed, list)
+			}
+		}
+		return
+	}
 	delete(q.all, w)
 	delete(q.byNamespace[w.namespace], w)
 	if len(q.byNamespace[w.namespace]) == 0 {
@@ -150,7 +207,7 @@ func (q *waiting) stir(state *correlate.State, batch []*correlate.Record) {
 	changes := state.TakeChanges()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.all) == 0 {
+	if len(q.all) == 0 && len(q.passed) == 0 {
 		return
 	}
 	for _, rec := range batch {
@@ -163,10 +220,12 @@ func (q *waiting) stir(state *correlate.State, batch []*correlate.Record) {
 			}
 		}
 	}
-	all := changes.Overflow || changes.Attributed
-	if all || len(changes.Flawed) > 0 {
+	for _, span := range changes.Attributed {
+		q.attributed(span)
+	}
+	if changes.Overflow || len(changes.Flawed) > 0 {
 		for w := range q.all {
-			if all || flawedFor(w, changes.Flawed) {
+			if changes.Overflow || flawedFor(w, changes.Flawed) {
 				q.wake(w)
 			}
 		}
@@ -179,13 +238,39 @@ func (q *waiting) stir(state *correlate.State, batch []*correlate.Record) {
 // alert wakes those whose answer an alert may decide.
 func (q *waiting) alert(a *correlate.Alert) {
 	ns, origin := a.Namespace()
-	concerned := q.byNamespace[ns]
-	if origin != correlate.Attributed {
-		concerned = q.all // it may be anybody's, or the host's
+	concerned, passed := q.byNamespace[ns], q.passed[ns]
+	switch origin {
+	case correlate.OnHost:
+		concerned, passed = q.all, q.passed[ofHosts]
+	case correlate.Unattributed:
+		concerned, passed = q.all, nil // it may be anybody's, and is nobody's yet
 	}
-	for w := range concerned {
-		if a.Priority.AtLeast(w.severity) && w.window.Contains(a.Time) {
+	for _, list := range []map[*waiter]struct{}{concerned, passed} {
+		for w := range list {
+			if a.Priority.AtLeast(w.severity) && w.window.Contains(a.Time) {
+				q.wake(w)
+			}
+		}
+	}
+}
+
+// attributed wakes those whose window has alerts that have got their namespace: that may
+// be theirs, or another's and nothing to them any more.
+func (q *waiting) attributed(span correlate.AttributedSpan) {
+	touches := func(w *waiter) bool { return !span.End.Before(w.window.Start) && span.Start.Before(w.window.End) }
+	for w := range q.all {
+		if touches(w) {
 			q.wake(w)
+		}
+	}
+	for ns, list := range q.passed {
+		if ns != span.Namespace && span.Namespace != "" {
+			continue
+		}
+		for w := range list {
+			if touches(w) {
+				q.wake(w)
+			}
 		}
 	}
 }

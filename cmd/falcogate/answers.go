@@ -30,7 +30,7 @@ func (p *parts) startVerifier() error {
 		Policy: policy, Sensors: p.o.sensors, Placements: verifier.Placements(p.o.placements),
 	})
 	p.gates = verifier.NewGates(verifier.GatesOptions{
-		Service: p.service, Store: gateStore{p.log}, MaxOpen: p.o.maxGates, Logger: p.logger, Registerer: p.registry,
+		Service: p.service, Store: gateStore{p.log}, MaxOpen: p.o.maxGates, Retention: p.o.gateRetention, Logger: p.logger, Registerer: p.registry,
 	})
 	p.background("tail", tail.Run)
 	p.background("gates", p.gates.Run)

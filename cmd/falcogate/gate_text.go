@@ -24,7 +24,28 @@ func (p printer) gate(g *verifier.Gate) error {
 		return nil
 	}
 	fmt.Fprintln(p.out)
-	return p.verdict(g.Verdict)
+	if err := p.verdict(g.Verdict); err != nil || g.Contradiction == nil {
+		return err
+	}
+	return p.contradiction(g.Contradiction)
+}
+
+// contradiction writes what came for a gate after it had passed.
+func (p printer) contradiction(c *verifier.Contradiction) error {
+	fmt.Fprintf(p.out, "\n%s  %s\n", p.paint("1;31", "CONTRADICTED"), oneLine(c.Message, 1000))
+	fmt.Fprintf(p.out, "  %-17s %s; log position %d\n", "found", when(c.EvaluatedAt), c.AsOf)
+	fmt.Fprintf(p.out, "  %-17s %s\n", "id", c.ID)
+	if len(c.Alerts) == 0 {
+		return nil
+	}
+	fmt.Fprintln(p.out)
+	if err := p.alertTable(c.Alerts, false); err != nil {
+		return err
+	}
+	if c.Truncated {
+		fmt.Fprintf(p.out, "… the newest %d of %d\n", len(c.Alerts), c.AlertCount)
+	}
+	return nil
 }
 
 // marks writes the labels and the digest of a gate, if it has any.
@@ -95,6 +116,9 @@ func (p printer) gates(list *httpapi.GateList) error {
 		verdict, alerts := "-", "-"
 		if v := g.Verdict; v != nil {
 			verdict, alerts = fmt.Sprintf("%s (%s)", v.Verdict, v.Reason), strconv.FormatUint(v.AlertCount, 10)
+		}
+		if g.Contradiction != nil {
+			verdict += ", contradicted"
 		}
 		rows[i] = []string{
 			oneLine(g.ID, 128), string(g.State), verdict, alerts, oneLine(g.Namespace, 63), when(g.OpenedAt), gateEnd(&g.Gate), orDash(oneLine(labelText(g.Labels), 100)),

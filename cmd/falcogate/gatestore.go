@@ -31,6 +31,14 @@ func (s gateStore) Get(ctx context.Context, id string) ([]byte, uint64, error) {
 	return log.Gate(ctx, id)
 }
 
+func (s gateStore) Remove(ctx context.Context, id string, revision uint64) error {
+	log, err := s.late.wait(ctx)
+	if err != nil {
+		return err
+	}
+	return log.RemoveGate(ctx, id, revision)
+}
+
 func (s gateStore) Watch(ctx context.Context, fn func([]verifier.GateChange, bool) error) error {
 	log, err := s.late.wait(ctx)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -248,13 +249,16 @@ func scriptMetric(ts *testscript.TestScript, neg bool, args []string) {
 // scriptPosts posts an alert, with a token in the Authorization header if one is given,
 // and wants a status.
 func scriptPosts(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: posts STATUS URL [TOKEN]")
+	flags := flag.NewFlagSet("posts", flag.ContinueOnError)
+	namespace := flags.String("ns", "shop", "")
+	at := flags.String("time", time.Now().UTC().Format(time.RFC3339Nano), "")
+	ts.Check(flags.Parse(args))
+	if args = flags.Args(); neg || len(args) < 2 {
+		ts.Fatalf("usage: posts [-ns NAMESPACE] [-time TIME] STATUS URL [TOKEN]")
 	}
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	body := fmt.Sprintf(`{"hostname":"node-a","output":"o","output_fields":{"k8s.ns.name":"shop"},"priority":"Critical","rule":"r","source":"syscall","tags":[],"time":%q}`,
-		time.Now().UTC().Format(time.RFC3339Nano))
+	body := fmt.Sprintf(`{"hostname":"node-a","output":"o","output_fields":{"k8s.ns.name":%q},"priority":"Critical","rule":"r","source":"syscall","tags":[],"time":%q}`, *namespace, *at)
 	req, err := http.NewRequest(http.MethodPost, args[1], strings.NewReader(body))
 	ts.Check(err)
 	if len(args) > 2 {

@@ -30,7 +30,8 @@ import (
 //	recorded FILE           sets FIRST and LAST to when what replay -o json has played
 //	                        began, and to 8 seconds before it ended: a window that
 //	                        stays proven, however slow the machine is
-//	posts STATUS URL TOKEN  posts an alert, with a token if there is one
+//	posts [-ns NAMESPACE] [-time TIME] STATUS URL [TOKEN]
+//	                        posts an alert, of shop and now unless said otherwise
 //	asks STATUS URL SUBJECT PAYLOAD FILE
 //	                        sends a request over NATS, and keeps the answer in FILE
 //	[external]              a condition: daemons use a nats-server of their own

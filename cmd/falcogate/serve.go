@@ -58,6 +58,7 @@ type serveOptions struct {
 	retentionBytes int64
 	indexMaxBytes  int64
 	maxGates       int
+	gateRetention  time.Duration
 
 	watch      placementOptions
 	policy     policyOptions
@@ -108,7 +109,8 @@ func (o *serveOptions) register(flags *pflag.FlagSet) {
 	durationFlag(flags, &o.retention, "retention", 24*time.Hour, "how long alerts are kept")
 	bytesFlag(flags, &o.retentionBytes, "retention-bytes", 10<<30, "bound on the event log on disk")
 	bytesFlag(flags, &o.indexMaxBytes, "index-max-bytes", 1<<30, "bound on the index in memory")
-	flags.IntVar(&o.maxGates, "max-gates", verifier.DefaultMaxGates, "gates that may be open at once")
+	flags.IntVar(&o.maxGates, "max-gates", verifier.DefaultMaxGates, "gates that may be open at once, and that are kept when they are over")
+	durationFlag(flags, &o.gateRetention, "gate-retention", verifier.DefaultGateRetention, "how long gates that are over are kept, and alerts that come late contradict a pass")
 
 	o.watch.register(flags)
 	o.policy.register(flags, false)
@@ -135,6 +137,8 @@ func (o *serveOptions) check() error {
 		return usagef("--retention is %s, want a minute or more", o.retention)
 	case o.maxGates < 1:
 		return usagef("--max-gates is %d, want 1 or more", o.maxGates)
+	case o.gateRetention <= 0 || o.gateRetention > verifier.MaxGateRetention:
+		return usagef("--gate-retention is %s, want more than 0 and at most %s", o.gateRetention, verifier.MaxGateRetention)
 	case o.falcoInterval < time.Millisecond:
 		return usagef("--falco-interval is %s, want 1ms or more", o.falcoInterval)
 	}

@@ -61,10 +61,11 @@ func (l *Log) Gate(ctx context.Context, id string) (data []byte, revision uint64
 	return data, revision, err
 }
 
-// RemoveGate forgets a gate, whatever it is.
-func (l *Log) RemoveGate(ctx context.Context, id string) error {
+// RemoveGate forgets a gate, unless it has changed since the revision. WatchGates does
+// not tell. An outage is waited out until ctx ends.
+func (l *Log) RemoveGate(ctx context.Context, id string, revision uint64) error {
 	return l.ask(ctx, func(s *session) error {
-		return s.gates.Purge(ctx, jetstream.WithPurgeSubject(gatePrefix+EncodeName(id)))
+		return s.gates.Purge(ctx, jetstream.WithPurgeSubject(gatePrefix+EncodeName(id)), jetstream.WithPurgeSequence(revision+1))
 	})
 }
 

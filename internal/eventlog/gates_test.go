@@ -57,10 +57,26 @@ func testGates(t *testing.T, fresh eventlog.Options) {
 
 	_, err = l.PutGate(ctx, "big", make([]byte, 2<<20), 0)
 	require.ErrorIs(t, err, eventlog.ErrTooLarge)
-	require.NoError(t, l.RemoveGate(ctx, "deploy/1 a"))
-	_, revision, err = l.Gate(ctx, "deploy/1 a")
+	// One that has changed since, or was made anew, is not forgotten.
+	require.NoError(t, l.RemoveGate(ctx, "deploy/1 a", revision))
+	_, last, err := l.Gate(ctx, "deploy/1 a")
 	require.NoError(t, err)
-	require.Zero(t, revision)
+	require.Greater(t, last, revision)
+	_, err = l.PutGate(ctx, "deploy/2", []byte("open"), 0)
+	require.NoError(t, err)
+	require.NoError(t, l.RemoveGate(ctx, "deploy/1 a", last))
+	_, gone, err := l.Gate(ctx, "deploy/1 a")
+	require.NoError(t, err)
+	require.Zero(t, gone)
+	_, other, err := l.Gate(ctx, "deploy/2")
+	require.NoError(t, err)
+	require.NotZero(t, other)
+	_, err = l.PutGate(ctx, "deploy/1 a", []byte("open again"), 0)
+	require.NoError(t, err)
+	require.NoError(t, l.RemoveGate(ctx, "deploy/1 a", last))
+	data, _, err = l.Gate(ctx, "deploy/1 a")
+	require.NoError(t, err)
+	require.Equal(t, "open again", string(data))
 }
 
 // A watch has the gates that there are, as they are, and then each change.
@@ -95,9 +111,11 @@ func testWatchGates(t *testing.T, fresh eventlog.Options) {
 	})
 	require.ErrorIs(t, err, enough)
 
-	require.NoError(t, l.RemoveGate(ctx, "a"))
-	require.NoError(t, l.RemoveGate(ctx, "b"))
-	require.NoError(t, l.RemoveGate(ctx, "c"))
+	for _, id := range []string{"a", "b", "c"} {
+		_, revision, err := l.Gate(ctx, id)
+		require.NoError(t, err)
+		require.NoError(t, l.RemoveGate(ctx, id, revision))
+	}
 	err = l.WatchGates(ctx, func(changes []eventlog.GateChange, whole bool) error {
 		require.Empty(t, changes)
 		if whole {

@@ -54,6 +54,19 @@ func (g *Gates) Get(_ context.Context, id string) ([]byte, uint64, error) {
 	return c.Data, c.Revision, nil
 }
 
+// Remove implements verifier.GateStore.
+func (g *Gates) Remove(_ context.Context, id string, revision uint64) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.down != nil {
+		return g.down
+	}
+	if g.latest[id].Revision <= revision {
+		delete(g.latest, id)
+	}
+	return nil
+}
+
 // Watch implements verifier.GateStore.
 func (g *Gates) Watch(ctx context.Context, fn func([]verifier.GateChange, bool) error) error {
 	var seen uint64
