@@ -25,6 +25,7 @@ func (w *world) contradictions(t *testing.T) (found []verifier.Contradiction, ve
 		}
 		var c verifier.Contradiction
 		require.NoError(t, json.Unmarshal(p.Data, &c, json.RejectUnknownMembers(true), verifier.JSONOptions))
+		require.NoError(t, verifier.SchemaError("contradiction", p.Data))
 		require.Equal(t, p.ID, c.ID)
 		require.Equal(t, p.ID, p.Header["ce-id"])
 		require.Equal(t, "falcogate.verdict."+c.Namespace+".contradiction", p.Subject)

@@ -99,6 +99,7 @@ func (w *world) published(t *testing.T) map[string][]verifier.Outcome {
 	for _, p := range w.log.Verdicts() {
 		var v verifier.Verdict
 		require.NoError(t, json.Unmarshal(p.Data, &v, verifier.JSONOptions))
+		require.NoError(t, verifier.SchemaError("verdict", p.Data))
 		require.Equal(t, v.ID, p.ID)
 		require.NotNil(t, v.Gate)
 		all[v.Gate.ID] = append(all[v.Gate.ID], v.Verdict)

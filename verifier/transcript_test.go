@@ -109,11 +109,15 @@ func (tr *transcript) check(w *words) string {
 			ask.told[position] = tr.texts[position]
 		}
 	}
-	if err == nil && !whole {
-		return verdictText(v, ask.placed)
+	if err != nil {
+		w.errs = append(w.errs, err)
+		return ""
 	}
 	data, encoding := json.Marshal(v, JSONOptions, jsontext.WithIndent("  "))
-	w.errs = append(w.errs, err, encoding)
+	w.errs = append(w.errs, encoding, SchemaError("verdict", data))
+	if !whole {
+		return verdictText(v, ask.placed)
+	}
 	return string(data)
 }
 

@@ -2,13 +2,18 @@
 # The main job on real input: a recording of a real Falco 0.43.1 goes into two
 # daemons with an embedded NATS each. The first gets it whole, as HTTP POSTs; the
 # second reads it by Falco's own gRPC protocol while a second reader takes one alert
-# away. The same gate is asked of both, and a NATS subscriber prints the verdicts.
+# away. The same gates are opened at both, and NATS has their verdicts: for a subscriber,
+# for a durable consumer that comes later, and for whoever waits for a gate.
 #
 # Needs FALCOGATE and NATS, the paths of the two programs. Ports are free ones, and
 # all that it starts it stops.
 set -euo pipefail
-recordings=$(cd "$(dirname "$0")/../../consumer/testdata/recordings" && pwd)
+root=$(cd "$(dirname "$0")/../.." && pwd)
+recordings=$root/consumer/testdata/recordings
 work=$(mktemp -d)
+mkdir "$work/bin"
+ln -s "$NATS" "$work/bin/nats" # as the examples call it
+PATH=$work/bin:$PATH
 pids=()
 cleanup() {
 	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
@@ -39,15 +44,15 @@ serve() {
 	until_ok grep -q '"msg":"listening"' "$work/$name.log"
 	address() { sed -n "s/.*\"msg\":\"listening\".*\"$1\":\"\([^\"]*\)\".*/\1/p" "$work/$name.log" | head -n 1; }
 	ingest=http://$(address ingest)/
-	nats=$(address nats)
+	export NATS_URL=$(address nats)
 	export FALCOGATE_SERVER=http://$(address api)
 }
-# gate WANTED-EXIT-CODE ARGS...
+# gate WANTED-EXIT-CODE ARGS...: opens a gate and waits for its verdict.
 gate() {
 	local want=$1 code=0
 	shift
-	show "falcogate check $*"
-	"$FALCOGATE" check "$@" | tee "$work/answer.txt" || code=${PIPESTATUS[0]}
+	show "falcogate gate open --wait $*"
+	"$FALCOGATE" gate open --wait "$@" 2>"$work/progress.log" | tee "$work/answer.txt" || code=${PIPESTATUS[0]}
 	echo "exit code $code"
 	((code == want)) || die "expected exit code $want"
 }
@@ -60,7 +65,7 @@ serve whole
 
 say "Somebody subscribes to the verdicts with the NATS command line"
 show "nats sub 'falcogate.verdict.>'"
-"$NATS" --server "$nats" sub 'falcogate.verdict.>' --count 2 --timeout 60s >"$work/events.log" 2>&1 &
+nats sub 'falcogate.verdict.>' --count 2 --timeout 60s >"$work/events.log" 2>&1 &
 subscriber=$!
 pids+=("$subscriber")
 until_ok grep -qi 'subscribing' "$work/events.log"
@@ -70,15 +75,26 @@ show "falcogate replay clean/http.jsonl.gz --http http://falcogate:2801/ --rebas
 "$FALCOGATE" replay "$recordings/clean/http.jsonl.gz" --http "$ingest" --rebase --as-fast-as-possible
 
 say "A gate over the quiet namespace: it passes, because every alert that Falco raised is accounted for"
-gate 0 -n shadow-clean --since 27s --until 6s --publish
+gate 0 -n shadow-clean --since 27s --until 6s --id deploy-7
 grep -q '^  proven .*evidence=accounted' "$work/answer.txt" || die "the pass does not rest on evidence=accounted"
 
 say "A gate over the namespace beside it, which did not keep quiet"
-gate 1 -n shop --since 27s --until 6s --limit 3 --publish
+gate 1 -n shop --since 27s --until 6s --id deploy-8
 
 say "What the subscriber got"
 wait "$subscriber" || die "the subscriber did not get both verdicts"
 cut -c 1-300 "$work/events.log" | sed 's/^\(.\{299\}.\)$/\1…/' # the payload is long
+
+say "Who comes later gets them too, one after another, each once"
+show "docs/examples/verdicts.sh 2"
+"$root/docs/examples/verdicts.sh" 2
+
+say "A script that waits for one gate"
+show "docs/examples/await-verdict.sh deploy-8 shop"
+code=0
+"$root/docs/examples/await-verdict.sh" deploy-8 shop 60 || code=$?
+echo "exit code $code"
+((code == 1)) || die "expected exit code 1"
 
 say "What the pass rests on"
 verdict=$(sed -n 's/^ce-id: //p' "$work/events.log" | head -n 1)
@@ -97,7 +113,7 @@ cat "$work/twin-replay.txt"
 until_ok heard 33
 
 say "The same gate: no alert in sight, and yet no pass, since nothing tells whose the missing one was"
-gate 2 -n shadow-clean --since 27s --until 6s
+gate 2 -n shadow-clean --since 27s --until 6s --id deploy-7 --deadline 2s
 grep -q '^  alerts_missing: 1 ' "$work/answer.txt" || die "the verdict does not say alerts_missing: 1"
 
 say "What is known of the sensor, and what to do"

@@ -15,6 +15,7 @@ import (
 	"os"
 	"strings"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,25 +35,50 @@ func ApplyDocument(ctx context.Context, api kubernetes.Interface, path string) e
 	}
 	applied := 0
 	for _, block := range yamlBlocks(string(text)) {
-		documents := yaml.NewYAMLReader(bufio.NewReader(strings.NewReader(block)))
-		for {
-			document, err := documents.Read()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				return fmt.Errorf("%s: %w", path, err)
-			}
-			if err := apply(ctx, api, document); err != nil {
-				return fmt.Errorf("%s: %w\n%s", path, err, document)
-			}
-			applied++
+		n, err := applyAll(ctx, api, block)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
 		}
+		applied += n
 	}
 	if applied == 0 {
 		return fmt.Errorf("%s: want manifests in its yaml blocks, found none", path)
 	}
 	return nil
+}
+
+// ApplyFile creates all objects of a YAML file. The error is as ApplyDocument's.
+func ApplyFile(ctx context.Context, api kubernetes.Interface, path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("documented manifests: %w", err)
+	}
+	applied, err := applyAll(ctx, api, string(text))
+	if err == nil && applied == 0 {
+		err = errors.New("want manifests, found none")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// applyAll creates the objects of YAML documents, and counts them.
+func applyAll(ctx context.Context, api kubernetes.Interface, text string) (applied int, err error) {
+	documents := yaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text)))
+	for {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return applied, nil
+		}
+		if err != nil {
+			return applied, err
+		}
+		if err := apply(ctx, api, document); err != nil {
+			return applied, fmt.Errorf("%w\n%s", err, document)
+		}
+		applied++
+	}
 }
 
 // yamlBlocks are the fenced blocks that hold manifests.
@@ -79,6 +105,10 @@ func create(ctx context.Context, api kubernetes.Interface, object runtime.Object
 	switch object := object.(type) {
 	case *corev1.ServiceAccount:
 		_, err = api.CoreV1().ServiceAccounts(object.Namespace).Create(ctx, object, o)
+	case *corev1.ConfigMap:
+		_, err = api.CoreV1().ConfigMaps(object.Namespace).Create(ctx, object, o)
+	case *batchv1.Job:
+		_, err = api.BatchV1().Jobs(object.Namespace).Create(ctx, object, o)
 	case *rbacv1.Role:
 		_, err = api.RbacV1().Roles(object.Namespace).Create(ctx, object, o)
 	case *rbacv1.RoleBinding:
