@@ -22,6 +22,8 @@ KUBERNETES_LDFLAGS := -s -w $(foreach package,k8s.io/component-base/version k8s.
 	-X $(package).gitVersion=$(KUBERNETES_VERSION))
 
 HISTORIES     ?= 1000000
+CHAOS_GATES   ?= 400
+CHAOS_SEED    ?=
 
 # What make mutate makes mutants of, the packages whose tests judge them, and which
 # mutants: by default every condition, true and false.
@@ -33,7 +35,7 @@ MUTATE_TESTS   ?= ./correlate,./verifier
 MUTATE_RUN     ?= → (true|false)$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-kubernetes lint fmt fuzz soak mutate bench demo clean
+.PHONY: help build test test-chaos test-kubernetes lint fmt fuzz soak chaos mutate bench demo clean
 
 help: ## Show what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,9 +50,13 @@ test: ## Run all tests with the race detector
 test-kubernetes: $(KUBERNETES_BIN)/etcd $(KUBERNETES) $(KUBERNETES_BIN)/kwok ## Run the tests that need a real Kubernetes; builds it first
 	cd test/kubernetes && FALCOGATE_KUBERNETES_BIN=$(KUBERNETES_BIN) $(GO) test -race -timeout 15m ./...
 
+test-chaos: ## Kill, stop and cut off NATS servers and replicas while 40 gates are open
+	cd test/chaos && $(GO) test -count=1 -timeout 15m -v .
+
 lint: $(GOLANGCI_LINT) ## Check format, style and the direction of imports
 	$(GOLANGCI_LINT) run ./...
 	cd test/bench && $(GO) vet ./...
+	cd test/chaos && $(GO) vet ./...
 	cd test/kubernetes && $(GO) vet ./...
 	cd test/mutate && $(GO) vet ./...
 
@@ -62,6 +68,9 @@ fuzz: ## Fuzz every decoder for FUZZTIME each (default 20s)
 
 soak: ## HISTORIES random histories (default a million) against a model that sees all
 	FALCOGATE_HISTORIES=$(HISTORIES) $(GO) test -run '^TestSoak$$' -timeout 6h -count=1 -v ./verifier
+
+chaos: ## The same with CHAOS_GATES gates (default 400); CHAOS_SEED plays the same faults again
+	cd test/chaos && CHAOS_GATES=$(CHAOS_GATES) CHAOS_SEED=$(CHAOS_SEED) $(GO) test -count=1 -timeout 2h -v .
 
 mutate: ## Disable each condition of the core in turn; every mutant must be killed
 	cd test/mutate && $(GO) run . -test $(MUTATE_TESTS) -run '$(MUTATE_RUN)' $(MUTATE_TARGETS)

@@ -98,7 +98,8 @@ func (gate *Gate) differs(spec func(time.Time) (GateSpec, error)) error {
 	return nil
 }
 
-// Get returns a gate as it is stored now. The error is ErrNoGate, or the store's.
+// Get returns a gate as it is stored now. The error is ErrNoGate, ErrGateStale, or the
+// store's.
 func (g *Gates) Get(ctx context.Context, id string) (*Gate, error) {
 	gate, _, err := g.get(ctx, id)
 	return gate, err
@@ -108,10 +109,13 @@ func (g *Gates) get(ctx context.Context, id string) (*Gate, uint64, error) {
 	if !gateID.MatchString(id) {
 		return nil, 0, ErrNoGate
 	}
+	known, state := g.revisionOf(id)
 	data, revision, err := g.store.Get(ctx, id)
 	switch {
 	case err != nil:
 		return nil, 0, fmt.Errorf("reading gate %s: %w", id, err)
+	case revision < known && (revision > 0 || !state.final()): // one that is over may be forgotten
+		return nil, 0, fmt.Errorf("%w: gate %s at revision %d, and %d is known", ErrGateStale, id, revision, known)
 	case revision == 0:
 		return nil, 0, ErrNoGate
 	}
@@ -120,6 +124,16 @@ func (g *Gates) get(ctx context.Context, id string) (*Gate, uint64, error) {
 		return nil, 0, fmt.Errorf("gate %s can't be read: %w", id, err)
 	}
 	return gate, revision, nil
+}
+
+// revisionOf is the last that this replica knows of a gate; zero for none.
+func (g *Gates) revisionOf(id string) (uint64, GateState) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if e := g.known[id]; e != nil {
+		return e.revision, e.gate.State
+	}
+	return 0, ""
 }
 
 // Close ends the window of a gate that is open, now or, when end is given, then: at its

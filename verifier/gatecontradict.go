@@ -69,10 +69,8 @@ func (g *Gates) contradict(ctx context.Context, e *gateEntry, ask *asked, hosts 
 	s := g.service
 	gate, revision, err := g.get(ctx, work.id)
 	switch {
-	case errors.Is(err, ErrNoGate):
-		return nil, nil // forgotten
 	case err != nil:
-		return nil, err
+		return nil, err // one that is forgotten is not looked at again
 	case revision != work.revision || !gate.watched():
 		return nil, nil // another was faster, and the watch brings it
 	}

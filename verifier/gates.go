@@ -25,6 +25,9 @@ var (
 	ErrTooManyGates = errors.New("too many gates are open")
 	// ErrGatesNotReady: not all gates were read yet.
 	ErrGatesNotReady = errors.New("the gates are being read")
+	// ErrGateStale: the store's answer is older than what is known of the gate, as that of
+	// a server that was cut off from the others.
+	ErrGateStale = errors.New("the event log, which keeps the gates, has answered from before")
 )
 
 // DefaultMaxGates is how many gates may be open unless another number is given.

@@ -368,3 +368,37 @@ func TestGateSpecRefused(t *testing.T) {
 		})
 	}
 }
+
+// staleStore is a store whose Get may answer from before.
+type staleStore struct {
+	*memlog.Gates
+	stale bool
+}
+
+func (s *staleStore) Get(ctx context.Context, id string) ([]byte, uint64, error) {
+	if s.stale {
+		return nil, 0, nil
+	}
+	return s.Gates.Get(ctx, id)
+}
+
+// A store that has not heard of a gate yet does not make it one that there is not.
+func TestStaleStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		store := &staleStore{Gates: w.store}
+		r := startGates(t, w.log, store, w.clock, 0)
+		_, _, err := r.gates.Open(t.Context(), verifier.GateSpec{ID: "g", Namespace: "shadow-1"})
+		require.NoError(t, err)
+		store.stale = true
+		_, err = r.gates.Get(t.Context(), "g")
+		require.ErrorIs(t, err, verifier.ErrGateStale)
+		_, err = r.gates.Close(t.Context(), "g", time.Time{})
+		require.ErrorIs(t, err, verifier.ErrGateStale)
+		_, err = r.gates.Get(t.Context(), "another")
+		require.ErrorIs(t, err, verifier.ErrNoGate)
+		store.stale = false
+		_, err = r.gates.Cancel(t.Context(), "g")
+		require.NoError(t, err)
+	})
+}

@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -47,8 +48,12 @@ func (l *Log) PutGate(ctx context.Context, id string, data []byte, revision uint
 // outage is waited out until ctx ends.
 func (l *Log) Gate(ctx context.Context, id string) (data []byte, revision uint64, err error) {
 	err = l.ask(ctx, func(s *session) error {
-		// From the leader: a replica may be behind what was just put.
-		m, err := s.gates.GetLastMsgForSubject(ctx, gatePrefix+EncodeName(id))
+		// A replica, which a direct get may be answered by, can be behind what was just put.
+		request, err := json.Marshal(map[string]string{"last_by_subj": gatePrefix + EncodeName(id)})
+		if err != nil {
+			return done(err)
+		}
+		m, err := s.fromLeader(ctx, s.gates, request)
 		if err != nil {
 			return err
 		}
@@ -58,7 +63,7 @@ func (l *Log) Gate(ctx context.Context, id string) (data []byte, revision uint64
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil, 0, nil
 	}
-	return data, revision, err
+	return data, revision, undone(err)
 }
 
 // RemoveGate forgets a gate, unless it has changed since the revision. WatchGates does

@@ -180,6 +180,9 @@ func (s *Server) refuseGate(w http.ResponseWriter, r *http.Request, err error) b
 	case errors.Is(err, verifier.ErrGatesNotReady):
 		w.Header().Set("Retry-After", "2")
 		problem.Write(w, http.StatusServiceUnavailable, err.Error()+": ask again")
+	case errors.Is(err, verifier.ErrGateStale):
+		w.Header().Set("Retry-After", "2")
+		problem.Write(w, http.StatusServiceUnavailable, verifier.ErrGateStale.Error()+": ask again")
 	case errors.Is(err, errGatesAway):
 		s.logger.WarnContext(r.Context(), "a request about gates was not answered", "error", err)
 		w.Header().Set("Retry-After", "2")
