@@ -9,7 +9,8 @@
 //
 // It may import correlate and internal packages other than the event log's,
 // never consumer. It declares the log that it needs as an interface; cmd wires
-// it. HTTP lives in httpapi below it, requests over NATS in natsapi, who may ask in access.
+// it. HTTP lives in httpapi below it, requests over NATS in natsapi, signatures in attest,
+// who may ask in access.
 //
 // The caller runs Tail.Run in one goroutine and stops the process when that
 // returns an error: the index can't go on, and a restart builds it anew.

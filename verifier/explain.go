@@ -53,15 +53,9 @@ func (s *Service) Explain(ctx context.Context, id string, may func(ctx context.C
 	if err != nil {
 		return nil, err
 	}
-	var other struct {
-		Contradicts jsontext.Value `json:"contradicts"`
-	}
-	if json.Unmarshal(published, &other, JSONOptions) == nil && other.Contradicts != nil {
-		return nil, ErrNoVerdict // it is a contradiction's id
-	}
-	e := &Explanation{Verdict: &Verdict{}}
-	if err := json.Unmarshal(published, e.Verdict, JSONOptions); err != nil {
-		return nil, fmt.Errorf("verdict %s can't be read: %w", id, err)
+	e := &Explanation{}
+	if e.Verdict, err = readPublished(id, published); err != nil {
+		return nil, err
 	}
 	if may != nil {
 		if err := may(ctx, e.Verdict.Namespace); err != nil {
@@ -99,6 +93,32 @@ func (s *Service) Explain(ctx context.Context, id string, may func(ctx context.C
 		again.ID = verdictID(again)
 	}
 	return e, e.compare(published, again)
+}
+
+// Published returns a published verdict, and its data as that was published. The error is
+// ErrNoVerdict, ErrBusy, or the log's.
+func (s *Service) Published(ctx context.Context, id string) (*Verdict, []byte, error) {
+	data, err := s.find(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err := readPublished(id, data)
+	return v, data, err
+}
+
+// readPublished reads what was published under an id.
+func readPublished(id string, data []byte) (*Verdict, error) {
+	var other struct {
+		Contradicts jsontext.Value `json:"contradicts"`
+	}
+	if json.Unmarshal(data, &other, JSONOptions) == nil && other.Contradicts != nil {
+		return nil, ErrNoVerdict // it is a contradiction's id
+	}
+	v := &Verdict{}
+	if err := json.Unmarshal(data, v, JSONOptions); err != nil {
+		return nil, fmt.Errorf("verdict %s can't be read: %w", id, err)
+	}
+	return v, nil
 }
 
 // find is the data of a published verdict. Whoever is let in at all may have one

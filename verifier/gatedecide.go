@@ -170,7 +170,7 @@ func (g *Gates) verdictEvent(ctx context.Context, v *Verdict) error {
 	if err != nil {
 		return err
 	}
-	return g.event(ctx, v.ID, v.EvaluatedAt, g.service.subject(v.Namespace, v.Verdict.String()), eventHeader(g.service.source, v), data)
+	return g.event(ctx, v.ID, v.EvaluatedAt, g.service.subject(v.Namespace, v.Verdict.String()), g.service.signedHeader(v, data), data)
 }
 
 // contradictionEvent stores a contradiction's event, once.

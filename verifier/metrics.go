@@ -180,6 +180,7 @@ type serviceMetrics struct {
 	verdicts  *prometheus.CounterVec
 	duration  prometheus.Histogram
 	published *prometheus.CounterVec
+	unsigned  prometheus.Counter
 	waiting   prometheus.Gauge
 }
 
@@ -194,6 +195,10 @@ func newServiceMetrics(r prometheus.Registerer) serviceMetrics {
 			Help:    "Time to evaluate a verdict, waiting for the index included.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 9),
 		}),
+		unsigned: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "falcogate_unsigned_verdicts_total",
+			Help: "Verdicts that were published without a signature because signing failed.",
+		}),
 		published: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "falcogate_verdict_publications_total",
 			Help: "Verdicts to be published, by what came of it: published, duplicate or failed.",
@@ -203,6 +208,6 @@ func newServiceMetrics(r prometheus.Registerer) serviceMetrics {
 			Help: "Questions whose answers are held while they are pending.",
 		}),
 	}
-	registry(r).MustRegister(m.verdicts, m.duration, m.published, m.waiting)
+	registry(r).MustRegister(m.verdicts, m.duration, m.published, m.unsigned, m.waiting)
 	return m
 }

@@ -37,7 +37,7 @@ func (s *Service) Publish(ctx context.Context, q Question) (*Verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	subject := s.subject(v.Namespace, v.Verdict.String())
-	_, duplicate, err := s.log.PublishVerdict(ctx, subject, v.ID, eventHeader(s.source, v), data)
+	_, duplicate, err := s.log.PublishVerdict(ctx, subject, v.ID, s.signedHeader(v, data), data)
 	switch {
 	case err != nil:
 		s.meters.published.WithLabelValues("failed").Inc()
@@ -49,6 +49,10 @@ func (s *Service) Publish(ctx context.Context, q Question) (*Verdict, error) {
 	}
 	return v, nil
 }
+
+// EventData is what is published of a verdict: its JSON, with fewer alerts where it would
+// be larger than MaxEventBytes.
+func EventData(v *Verdict) ([]byte, error) { return encodeEvent(v) }
 
 // encodeEvent encodes the verdict. It takes alerts off the list's end, in v too,
 // until what is left fits: what is published is what is answered.

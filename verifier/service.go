@@ -39,6 +39,8 @@ type ServiceOptions struct {
 	CatchUp time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Signer signs what is published; nil signs nothing.
+	Signer Signer
 	// Logger is told of what an answer could not have. Nil discards.
 	Logger *slog.Logger
 	// Registerer gets the service's collectors. Nil means a private registry.
@@ -57,6 +59,7 @@ type Service struct {
 	places  Placements
 	catchUp time.Duration
 	now     func() time.Time
+	signer  Signer
 	logger  *slog.Logger
 	meters  serviceMetrics
 
@@ -76,6 +79,7 @@ func NewService(opts ServiceOptions) *Service {
 		places:  opts.Placements,
 		catchUp: opts.CatchUp,
 		now:     opts.Now,
+		signer:  opts.Signer,
 		logger:  opts.Logger,
 		meters:  newServiceMetrics(opts.Registerer),
 

@@ -25,10 +25,18 @@ func (p *parts) startVerifier() error {
 	if err != nil {
 		instance = "" // the service has a name for that
 	}
-	p.service = verifier.NewService(verifier.ServiceOptions{
+	signer, err := p.o.signer()
+	if err != nil {
+		return err
+	}
+	options := verifier.ServiceOptions{
 		Log: p.log, Tail: tail, Subject: eventlog.VerdictSubject, Instance: instance, Logger: p.logger, Registerer: p.registry,
 		Policy: policy, Sensors: p.o.sensors, Placements: verifier.Placements(p.o.placements),
-	})
+	}
+	if signer != nil {
+		options.Signer, p.signer = signer, signer
+	}
+	p.service = verifier.NewService(options)
 	p.gates = verifier.NewGates(verifier.GatesOptions{
 		Service: p.service, Store: gateStore{p.log}, MaxOpen: p.o.maxGates, Retention: p.o.gateRetention, Logger: p.logger, Registerer: p.registry,
 	})
@@ -62,6 +70,9 @@ func (p *parts) startAPI(ctx context.Context) error {
 	}
 	if p.service != nil {
 		options.Service, options.Gates = p.service, p.gates
+		if p.signer != nil {
+			options.Attestor = p.signer
+		}
 	}
 	p.api = httpapi.NewServer(options)
 	if err := p.api.Start(ctx); err != nil {

@@ -12,7 +12,7 @@ import (
 
 func newCheckCommand(environ []string, streams stdio) *cobra.Command {
 	var (
-		server  serverOptions
+		server  = serverOptions{attests: true}
 		q       httpapi.Query
 		policy  policyOptions
 		excuses excuseOptions
@@ -43,6 +43,9 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or the server can't be asked, 3 wrong
 			case q.Since == "" && q.Pod+q.Selector+q.Owner+q.Hash+q.VCluster == "":
 				return usagef("--since is required: a gate has no default start, unless --pod, --selector, --owner or --hash name the pods whose start it is")
 			}
+			if server.predicate() != "" && !publish {
+				return usagef("-o %s goes with --publish: what is attested is kept", server.output)
+			}
 			if err := checkScope(cmd, q); err != nil {
 				return err
 			}
@@ -69,7 +72,7 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or the server can't be asked, 3 wrong
 			if quiet {
 				out = io.Discard
 			}
-			if err := newPrinter(out, server.output).verdict(v); err != nil {
+			if err := server.writeVerdict(cmd.Context(), client, out, v); err != nil {
 				return &exitError{code: exitInconclusive, err: err}
 			}
 			return verdictCode(v)

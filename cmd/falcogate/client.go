@@ -19,6 +19,7 @@ type serverOptions struct {
 	tls     tlsFiles
 	timeout time.Duration
 	output  string
+	attests bool // there is a verdict that can be had signed
 
 	tokenFile string
 	token     tokenSource // set by client
@@ -31,7 +32,11 @@ func (o *serverOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.tls.key, "client-key", "", "own key `file`")
 	flags.StringVar(&o.tokenFile, "token-file", "", "`file` with the bearer token to send; in a pod that of its service account is found by itself")
 	durationFlag(flags, &o.timeout, "timeout", httpapi.DefaultTimeout, "how long to wait for the answer")
-	choiceFlag(flags, &o.output, "output", "o", "text", []string{"text", "json", "jsonl"}, "how to write the answer")
+	formats := []string{"text", "json", "jsonl"}
+	if o.attests {
+		formats = append(formats, outputDSSE, outputVSA)
+	}
+	choiceFlag(flags, &o.output, "output", "o", "text", formats, "how to write the answer")
 }
 
 // client makes the client and what closes its connections.

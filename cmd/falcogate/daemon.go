@@ -13,6 +13,7 @@ import (
 	"github.com/falcogate/falcogate/internal/eventlog"
 	"github.com/falcogate/falcogate/internal/kube"
 	"github.com/falcogate/falcogate/verifier"
+	"github.com/falcogate/falcogate/verifier/attest"
 	"github.com/falcogate/falcogate/verifier/httpapi"
 )
 
@@ -29,6 +30,7 @@ type parts struct {
 	log       *lateLog
 	service   *verifier.Service // nil with --only consumer
 	gates     *verifier.Gates   // likewise
+	signer    *attest.Signer    // nil without a key
 	api       *httpapi.Server
 	kube      *kube.Client // nil until something asks for it
 }

@@ -56,7 +56,7 @@ func aboutGate(environ []string, streams stdio, server *serverOptions, use, shor
 			if err != nil {
 				return server.asked(err)
 			}
-			if err := newPrinter(streams.out, server.output).gate(gate); err != nil {
+			if err := server.writeGate(cmd.Context(), client, streams.out, gate); err != nil {
 				return &exitError{code: exitInconclusive, err: err}
 			}
 			return nil
@@ -67,7 +67,7 @@ func aboutGate(environ []string, streams stdio, server *serverOptions, use, shor
 }
 
 func newGateGetCommand(environ []string, streams stdio) *cobra.Command {
-	return aboutGate(environ, streams, &serverOptions{}, "get GATE", "Show a gate, and its verdict once it has one",
+	return aboutGate(environ, streams, &serverOptions{attests: true}, "get GATE", "Show a gate, and its verdict once it has one",
 		func(cmd *cobra.Command, c *httpapi.Client, id string) (*verifier.Gate, error) {
 			return c.Gate(cmd.Context(), id)
 		})

@@ -10,7 +10,7 @@ import (
 
 func newGateOpenCommand(environ []string, streams stdio) *cobra.Command {
 	var (
-		server   serverOptions
+		server   = serverOptions{attests: true}
 		q        httpapi.GateQuery
 		policy   policyOptions
 		excuses  excuseOptions
@@ -40,6 +40,9 @@ gets the one that is there; with --id a pipeline may try again without harm.`,
 				return usagef("--namespace is required: a gate is about one namespace")
 			case q.Until != "" && cmd.Flags().Changed("duration"):
 				return usagef("give --until or --duration, not both")
+			}
+			if server.predicate() != "" && !wait {
+				return usagef("-o %s goes with --wait: a gate that was just opened has no verdict", server.output)
 			}
 			if err := checkScope(cmd, q.Query); err != nil {
 				return err

@@ -28,7 +28,7 @@ func (o *watchOptions) register(flags *pflag.FlagSet) {
 }
 
 func newGateWatchCommand(environ []string, streams stdio) *cobra.Command {
-	var server serverOptions
+	server := serverOptions{attests: true}
 	var watch watchOptions
 	cmd := &cobra.Command{
 		Use:   "watch GATE",
@@ -73,11 +73,10 @@ func (o *watchOptions) run(ctx context.Context, server *serverOptions, client *h
 	case err != nil:
 		return server.asked(err)
 	}
-	p := newPrinter(out, server.output)
 	if gate.Verdict != nil {
-		err = p.verdict(gate.Verdict)
+		err = server.writeVerdict(ctx, client, out, gate.Verdict)
 	} else {
-		err = p.gate(gate)
+		err = server.writeGate(ctx, client, out, gate)
 	}
 	if err != nil {
 		return &exitError{code: exitInconclusive, err: err}

@@ -59,6 +59,7 @@ type serveOptions struct {
 	indexMaxBytes  int64
 	maxGates       int
 	gateRetention  time.Duration
+	signingKey     string
 
 	watch      placementOptions
 	policy     policyOptions
@@ -112,6 +113,8 @@ func (o *serveOptions) register(flags *pflag.FlagSet) {
 	flags.IntVar(&o.maxGates, "max-gates", verifier.DefaultMaxGates, "gates that may be open at once, and that are kept when they are over")
 	durationFlag(flags, &o.gateRetention, "gate-retention", verifier.DefaultGateRetention, "how long gates that are over are kept, and alerts that come late contradict a pass")
 
+	flags.StringVar(&o.signingKey, "signing-key", "", "private key `file` (PEM, PKCS #8: Ed25519 or ECDSA P-256) that signs published verdicts")
+
 	o.watch.register(flags)
 	o.policy.register(flags, false)
 	flags.StringArrayVar(&o.sensors, "sensor", nil, "`hostname` of a Falco that must prove silence; repeatable; none means those of the nodes where pods ran, or all that are heard")
@@ -137,6 +140,8 @@ func (o *serveOptions) check() error {
 		return usagef("--retention is %s, want a minute or more", o.retention)
 	case o.maxGates < 1:
 		return usagef("--max-gates is %d, want 1 or more", o.maxGates)
+	case o.signingKey != "" && o.only == onlyConsumer:
+		return usagef("--signing-key is the verifier's, which --only consumer leaves out")
 	case o.gateRetention <= 0 || o.gateRetention > verifier.MaxGateRetention:
 		return usagef("--gate-retention is %s, want more than 0 and at most %s", o.gateRetention, verifier.MaxGateRetention)
 	case o.falcoInterval < time.Millisecond:

@@ -59,6 +59,17 @@ var matrix = map[string]map[string][]int{
 		"GET /v1/verdicts/" + noVerdict + "/explanation": {401, 401, 404, 404, 404, 404, 404},
 		"GET /v1/verdicts/CART/explanation?limit=1":      {401, 401, 400, 400, 400, 400, 400},
 	},
+	"GET /v1/verdicts/{id}/attestation": { // by a server that signs nothing
+		"GET /v1/verdicts/SHOP/attestation":               {401, 401, 404, 501, 404, 501, 501},
+		"GET /v1/verdicts/CART/attestation?predicate=vsa": {401, 401, 404, 404, 404, 501, 501},
+		"GET /v1/verdicts/CART/attestation?limit=1":       {401, 401, 400, 400, 400, 400, 400},
+		"GET /v1/verdicts/0123456789abcdef/attestation":   {401, 401, 404, 404, 404, 404, 404},
+	},
+	"GET /v1/gates/{id}/attestation": {
+		"GET /v1/gates/SHOPGATE/attestation": {401, 401, 404, 409, 404, 409, 409},
+		"GET /v1/gates/CARTGATE/attestation": {401, 401, 404, 404, 404, 409, 409},
+		"GET /v1/gates/no-such/attestation":  {401, 401, 404, 404, 404, 404, 404},
+	},
 	"POST /v1/gates": {
 		`POST /v1/gates {"id":"NEW","namespace":"shop"}`:           {401, 401, 403, 403, 201, 403, 201},
 		`POST /v1/gates {"id":"NEW","namespace":"cart"}`:           {401, 401, 403, 403, 403, 403, 201},

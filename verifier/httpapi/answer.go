@@ -10,6 +10,7 @@ import (
 
 	"github.com/falcogate/falcogate/internal/problem"
 	"github.com/falcogate/falcogate/verifier"
+	"github.com/falcogate/falcogate/verifier/attest"
 )
 
 // created is an answer about what the request has made.
@@ -25,13 +26,19 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, v any) {
 		w.Header().Set("Location", c.location)
 		status, v = http.StatusCreated, c.what
 	}
-	data, err := json.Marshal(v, verifier.JSONOptions)
-	if err != nil {
-		s.refuse(w, r, nil, fmt.Errorf("encoding the answer: %w", err))
-		return
+	kind := "application/json"
+	data, whole := v.(envelope)
+	if whole {
+		kind = attest.EnvelopeMediaType
+	} else {
+		var err error
+		if data, err = json.Marshal(v, verifier.JSONOptions); err != nil {
+			s.refuse(w, r, nil, fmt.Errorf("encoding the answer: %w", err))
+			return
+		}
 	}
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", kind)
 	h.Set("X-Content-Type-Options", "nosniff")
 	// An answer is about one moment; one from a cache would be about another.
 	h.Set("Cache-Control", "no-store")
@@ -42,7 +49,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, v any) {
 // refuse answers with a problem. P are the parameters as far as they were read,
 // to call a wrong one by the name that it came under.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p params, err error) {
-	if s.refuseCaller(w, r, err) || s.refuseGate(w, r, err) {
+	if s.refuseCaller(w, r, err) || s.refuseGate(w, r, err) || refuseAttestation(w, err) {
 		return
 	}
 	var field *verifier.FieldError
@@ -76,7 +83,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p params, err er
 // notFound answers for paths that there are not.
 func notFound(w http.ResponseWriter, r *http.Request) {
 	problem.Write(w, http.StatusNotFound, fmt.Sprintf(
-		"there is no %.80q: want /v1/verdict, /v1/verdicts, /v1/verdicts/{id}/explanation, /v1/gates, /v1/alerts, /v1/sensors, /v1/diagnosis, /healthz, /readyz or /metrics", r.URL.Path))
+		"there is no %.80q: want /v1/verdict, /v1/verdicts, /v1/verdicts/{id}/explanation, /v1/verdicts/{id}/attestation, /v1/gates, /v1/alerts, /v1/sensors, /v1/diagnosis, /healthz, /readyz or /metrics", r.URL.Path))
 }
 
 // noVerifier answers for the API where only the consumer runs, or only metrics are

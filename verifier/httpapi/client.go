@@ -190,8 +190,10 @@ func (c *Client) Sensors(ctx context.Context) (*verifier.SensorList, error) {
 // when the server gave no answer.
 func (c *Client) Explain(ctx context.Context, id string) (*verifier.Explanation, error) {
 	var e verifier.Explanation
-	return &e, c.do(ctx, http.MethodGet, "v1/verdicts/"+url.PathEscape(id)+"/explanation", nil, &e)
+	return &e, c.do(ctx, http.MethodGet, verdictPath(id)+"/explanation", nil, &e)
 }
+
+func verdictPath(id string) string { return "v1/verdicts/" + url.PathEscape(id) }
 
 // Diagnose asks what the sensors lack for proof. The error is a *ProblemError
 // when the server gave no answer.
@@ -225,24 +227,33 @@ func (c *Client) exchange(ctx context.Context, method, path string, query url.Va
 	if err != nil {
 		return 0, err
 	}
-	res, err := c.http.Do(req)
+	status, data, err := c.send(req)
 	if err != nil {
-		return 0, err // names the method and the URL already
-	}
-	defer func() { _ = res.Body.Close() }() // it was only read
-	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
-	switch {
-	case err != nil:
-		return 0, fmt.Errorf("reading the answer of %s: %w", c.base.Redacted(), err)
-	case len(data) > maxAnswer:
-		return 0, errors.New("the answer is larger than any of falcogate's")
-	case res.StatusCode != http.StatusOK && res.StatusCode != http.StatusCreated:
-		return res.StatusCode, problemOf(res, data)
+		return status, err
 	}
 	if err := json.Unmarshal(data, answer); err != nil {
 		return 0, fmt.Errorf("the answer of %s is none of falcogate's: %w", c.base.Redacted(), err)
 	}
-	return res.StatusCode, nil
+	return status, nil
+}
+
+// send sends a request and reads the answer.
+func (c *Client) send(req *http.Request) (status int, data []byte, err error) {
+	res, err := c.http.Do(req)
+	if err != nil {
+		return 0, nil, err // names the method and the URL already
+	}
+	defer func() { _ = res.Body.Close() }() // it was only read
+	data, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return 0, nil, fmt.Errorf("reading the answer of %s: %w", c.base.Redacted(), err)
+	case len(data) > maxAnswer:
+		return 0, nil, errors.New("the answer is larger than any of falcogate's")
+	case res.StatusCode != http.StatusOK && res.StatusCode != http.StatusCreated:
+		return res.StatusCode, nil, problemOf(res, data)
+	}
+	return res.StatusCode, data, nil
 }
 
 // request makes a request of the client.

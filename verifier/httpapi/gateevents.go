@@ -28,7 +28,7 @@ func (s *Server) followGate(w http.ResponseWriter, r *http.Request) {
 	caller, err := s.authenticate(r)
 	var p params
 	if err == nil {
-		p, err = inPath("id", paramID, nil)(w, r)
+		p, err = inPath(paramID, nil)(w, r)
 	}
 	var gate *verifier.Gate
 	if err == nil {

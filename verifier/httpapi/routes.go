@@ -29,7 +29,8 @@ func (s *Server) table() (all []route) {
 			{get, "/v1/verdict", s.answering(inQuery(verdictParams), ofNamespace(access.Get), s.evaluate)},
 			{post, "/v1/verdicts", s.answering(inBody(verdictParams), ofNamespace(access.Create), s.publish)},
 			// What that needs shows once the verdict is found.
-			{get, "/v1/verdicts/{id}/explanation", s.answering(inPath("id", paramVerdict, nil), nil, s.explain)},
+			{get, "/v1/verdicts/{id}/explanation", s.answering(inPath(paramVerdict, nil), nil, s.explain)},
+			{get, "/v1/verdicts/{id}/attestation", s.answering(inPath(paramVerdict, []string{paramPredicate}), nil, s.attestVerdict)},
 			{get, "/v1/diagnosis", s.answering(inQuery(nil), ofAll, s.diagnose)},
 			{get, "/v1/alerts", s.answering(inQuery(alertsParams), ofList, s.alerts)},
 			{get, "/v1/sensors", s.answering(inQuery(nil), ofAll, s.sensors)},
@@ -37,7 +38,7 @@ func (s *Server) table() (all []route) {
 	}
 	if s.service != nil && s.gates != nil {
 		// What those need that name a gate shows once it is found.
-		gate := inPath("id", paramID, nil)
+		gate := inPath(paramID, nil)
 		all = append(all,
 			route{post, "/v1/gates", s.answering(inGate, ofNamespace(access.Create), s.openGate)},
 			route{get, "/v1/gates", s.answering(inGatesQuery, ofList, s.listGates)},
@@ -45,6 +46,7 @@ func (s *Server) table() (all []route) {
 			route{http.MethodDelete, "/v1/gates/{id}", s.answering(gate, nil, s.cancelGate)},
 			route{post, "/v1/gates/{id}/close", s.answering(inClose, nil, s.closeGate)},
 			route{get, "/v1/gates/{id}/events", s.followGate},
+			route{get, "/v1/gates/{id}/attestation", s.answering(inPath(paramID, []string{paramPredicate}), nil, s.attestGate)},
 		)
 	}
 	all = append(all, route{get, "/healthz", s.getHealth}, route{get, "/readyz", s.getReady})
@@ -128,13 +130,13 @@ func inBody(known []string) func(http.ResponseWriter, *http.Request) (params, er
 	}
 }
 
-// inPath reads one parameter from the path, where it may have another name, and those of
-// a query string.
-func inPath(there, name string, known []string) func(http.ResponseWriter, *http.Request) (params, error) {
+// inPath reads the id in the path, as the parameter of a name, and the parameters of a
+// query string.
+func inPath(name string, known []string) func(http.ResponseWriter, *http.Request) (params, error) {
 	return func(_ http.ResponseWriter, r *http.Request) (params, error) {
 		p, err := queryParams(r.URL.RawQuery, known)
 		if err == nil {
-			p[name] = param{there, r.PathValue(there)}
+			p[name] = param{"id", r.PathValue("id")}
 		}
 		return p, err
 	}

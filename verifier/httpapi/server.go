@@ -44,6 +44,9 @@ type Service interface {
 	// verifier.ErrNoVerdict or verifier.ErrBusy, or what may returns for the
 	// verdict's namespace.
 	Explain(ctx context.Context, id string, may func(ctx context.Context, namespace string) error) (*verifier.Explanation, error)
+	// Published returns a published verdict and its data, or an error that wraps
+	// verifier.ErrNoVerdict or verifier.ErrBusy.
+	Published(ctx context.Context, id string) (*verifier.Verdict, []byte, error)
 	// Diagnose says what each sensor lacks for proof.
 	Diagnose(ctx context.Context) *verifier.Diagnosis
 }
@@ -62,6 +65,8 @@ type Options struct {
 	Service Service
 	// Gates serves gates; it goes with Service. Nil leaves them out.
 	Gates Gates
+	// Attestor signs verdicts for who asks; nil signs none.
+	Attestor Attestor
 	// Ready says what is missing for answers to be had, nil when nothing is.
 	// Nil means always ready.
 	Ready func() error
@@ -77,6 +82,7 @@ type Options struct {
 type Server struct {
 	service  Service
 	gates    Gates
+	attestor Attestor
 	guard    access.Guard
 	anywhere bool // a guard was given
 	ready    func() error
@@ -103,6 +109,7 @@ func NewServer(opts Options) *Server {
 	s := &Server{
 		service:  opts.Service,
 		gates:    opts.Gates,
+		attestor: opts.Attestor,
 		guard:    opts.Guard,
 		anywhere: opts.Guard != nil,
 		warn:     rate.Sometimes{First: 1, Interval: unavailableWarnings},

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/falcogate/falcogate/verifier"
+	"github.com/falcogate/falcogate/verifier/httpapi"
+)
+
+// Outputs that are envelopes which the server signs.
+const (
+	outputDSSE = "dsse"
+	outputVSA  = "vsa"
+)
+
+// predicate is what an envelope is to hold; it is empty for other outputs.
+func (o *serverOptions) predicate() string {
+	switch o.output {
+	case outputDSSE:
+		return httpapi.PredicateVerdict
+	case outputVSA:
+		return httpapi.PredicateVSA
+	}
+	return ""
+}
+
+// writeGate writes a gate as the output wants it, or the envelope of its verdict.
+func (o *serverOptions) writeGate(ctx context.Context, client *httpapi.Client, out io.Writer, gate *verifier.Gate) error {
+	if o.predicate() == "" {
+		return newPrinter(out, o.output).gate(gate)
+	}
+	return o.writeEnvelope(out, func(predicate string) ([]byte, error) { return client.GateAttestation(ctx, gate.ID, predicate) })
+}
+
+// writeVerdict writes a verdict that a gate has, or that was published.
+func (o *serverOptions) writeVerdict(ctx context.Context, client *httpapi.Client, out io.Writer, v *verifier.Verdict) error {
+	if o.predicate() == "" {
+		return newPrinter(out, o.output).verdict(v)
+	}
+	return o.writeEnvelope(out, func(predicate string) ([]byte, error) {
+		if v.Gate != nil {
+			return client.GateAttestation(ctx, v.Gate.ID, predicate)
+		}
+		return client.VerdictAttestation(ctx, v.ID, predicate)
+	})
+}
+
+func (o *serverOptions) writeEnvelope(out io.Writer, ask func(predicate string) ([]byte, error)) error {
+	envelope, err := ask(o.predicate())
+	if err != nil {
+		return fmt.Errorf("the verdict is not attested: %w", o.asked(err))
+	}
+	_, err = out.Write(envelope)
+	return err
+}
