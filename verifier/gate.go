@@ -104,6 +104,10 @@ var gateID = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?
 // digestForm is an algorithm and a digest by it in hexadecimal digits.
 var digestForm = regexp.MustCompile(`^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-f]{32,128}$`)
 
+// Check returns a *FieldError for the first part that no gate could be opened with as of
+// now, or nil.
+func (s GateSpec) Check(now time.Time) error { return s.complete(now) }
+
 // complete fills in what is left to defaults, as of now, and checks all.
 func (s *GateSpec) complete(now time.Time) error {
 	if !gateID.MatchString(s.ID) {

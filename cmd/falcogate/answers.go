@@ -42,7 +42,7 @@ func (p *parts) startVerifier() error {
 	})
 	p.background("tail", tail.Run)
 	p.background("gates", p.gates.Run)
-	return nil
+	return p.startAutoGates()
 }
 
 // ready says what is missing for answers to be had.

@@ -51,6 +51,7 @@ type serveOptions struct {
 	natsReplicas int
 	natsListen   string
 	natsAPI      natsAPIOptions
+	autoGates    autoGateOptions
 	syncInterval time.Duration
 	syncAlways   bool
 
@@ -104,6 +105,7 @@ func (o *serveOptions) register(flags *pflag.FlagSet) {
 	flags.IntVar(&o.natsReplicas, "nats-replicas", 1, "`replicas` of the streams at --nats-url")
 	flags.StringVar(&o.natsListen, "nats-listen", "", "`address` at which the embedded NATS lets others read verdicts; empty for none")
 	o.natsAPI.register(flags)
+	o.autoGates.register(flags)
 	durationFlag(flags, &o.syncInterval, "sync-interval", time.Second, "how often the embedded log syncs to disk")
 	flags.BoolVar(&o.syncAlways, "sync-always", false, "sync the embedded log before each acknowledgement")
 
@@ -185,6 +187,9 @@ func (o *serveOptions) check() error {
 		}
 	}
 	if err := o.natsAPI.check(o); err != nil {
+		return err
+	}
+	if err := o.autoGates.check(o); err != nil {
 		return err
 	}
 	return o.access.check(o.listen, o.tlsCert)

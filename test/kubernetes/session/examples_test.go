@@ -16,7 +16,7 @@ import (
 // demands the restricted profile, and its script is the one that the demo runs.
 func TestJobExample(t *testing.T) {
 	ctx := t.Context()
-	const namespace = "shadow-checkout"
+	const namespace = "shadow-shop"
 	require.NoError(t, cluster.Namespace(ctx, namespace))
 	ns, err := cluster.Clientset().CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
 	require.NoError(t, err)

@@ -1,0 +1,48 @@
+package httpapi
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/falcogate/falcogate/verifier"
+)
+
+// ParseGatePolicy reads what a gate that is opened by itself asks: a JSON object with the
+// members of the body that opens a gate, without those that are the gate's own: its id,
+// namespace, digest, start and end. A duration counts from when the gate is asked for, and
+// without one the window ends when it is closed. The error is a *verifier.FieldError.
+func ParseGatePolicy(data []byte) (verifier.GatePolicy, error) {
+	policy := verifier.GatePolicy{}
+	given, err := readObject(bytes.NewReader(data), structured)
+	if err != nil {
+		return policy, err
+	}
+	own := []string{paramID, paramNamespace, paramDigest, paramStart, paramEnd}
+	known := slices.DeleteFunc(slices.Clone(gateParams), func(name string) bool { return slices.Contains(own, name) })
+	p, err := newParams(given, known)
+	if err != nil {
+		return policy, err
+	}
+	if err := p.read(paramDuration, func(v string) (err error) {
+		if policy.Duration, err = ParseDuration(v); err == nil && policy.Duration <= 0 {
+			err = fmt.Errorf("want more than 0")
+		}
+		return err
+	}); err != nil {
+		return policy, err
+	}
+	if _, first := p[paramFirstPod]; first && policy.Duration > 0 {
+		return policy, &verifier.FieldError{Field: paramDuration, Detail: "counts from the start, which is not known with first_pod: leave one of them out"}
+	}
+	delete(p, paramDuration)
+	policy.Spec = p.gateSpec
+	// What is wrong with it shows now, and not when a namespace asks for it.
+	spec, err := p.gateSpec(time.Now())
+	if err != nil {
+		return policy, err
+	}
+	spec.ID, spec.Namespace = "policy", "policy"
+	return policy, spec.Check(time.Now())
+}
