@@ -32,9 +32,15 @@ func bubbleClock() func() time.Time {
 
 func startGates(t *testing.T, log *memlog.Log, store verifier.GateStore, clock func() time.Time, maxOpen int) *replica {
 	t.Helper()
+	return startGatesAt(t, log, log, store, clock, maxOpen)
+}
+
+// startGatesAt is startGates with a log of its own to publish to.
+func startGatesAt(t *testing.T, log *memlog.Log, verdicts verifier.Log, store verifier.GateStore, clock func() time.Time, maxOpen int) *replica {
+	t.Helper()
 	tail := verifier.NewTail(verifier.TailOptions{Log: log, Now: clock})
 	service := verifier.NewService(verifier.ServiceOptions{
-		Log: log, Tail: tail, Now: clock, Policy: verifier.DefaultPolicy(),
+		Log: verdicts, Tail: tail, Now: clock, Policy: verifier.DefaultPolicy(),
 		Subject: func(namespace, verdict string) string { return "falcogate.verdict." + namespace + "." + verdict },
 	})
 	r := &replica{service: service, gates: verifier.NewGates(verifier.GatesOptions{Service: service, Store: store, MaxOpen: maxOpen})}
