@@ -69,7 +69,10 @@ func newSite(dir, falcogate string) (s *site, err error) {
 		}
 		s.replicas[i] = newProcess(dir, fmt.Sprint("falcogate-", i), falcogate, nil, "serve", "--log-format", "json",
 			"--nats-url", strings.Join(urls, ","), "--nats-replicas", fmt.Sprint(size), "--retention-bytes", "1GiB",
-			"--listen", s.apis[i], "--ingest-listen", s.ingests[i], "--sensor", sensors[0], "--sensor", sensors[1])
+			"--listen", s.apis[i], "--ingest-listen", s.ingests[i])
+		for _, name := range sensors {
+			s.replicas[i].args = append(s.replicas[i].args, "--sensor", name)
+		}
 	}
 	return s, nil
 }
