@@ -100,10 +100,19 @@ func (s *site) processes() []*process {
 	return append(append([]*process{}, s.servers[:]...), s.replicas[:]...)
 }
 
-// serverLinks are the links that a server hangs on, and replicaLinks those of a replica.
+// serverLinks are the links that a server hangs on, routeLinks those of them to the other
+// servers, and replicaLinks those of a replica.
 func (s *site) serverLinks(i int) (links []*link) {
+	links = s.routeLinks(i)
 	for j := range size {
-		links = append(links, s.routes[i][j], s.routes[j][i], s.clients[j][i])
+		links = append(links, s.clients[j][i])
+	}
+	return links
+}
+
+func (s *site) routeLinks(i int) (links []*link) { // see serverLinks
+	for j := range size {
+		links = append(links, s.routes[i][j], s.routes[j][i])
 	}
 	return links
 }
