@@ -3,6 +3,7 @@ package verifier
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/falcogate/falcogate/correlate"
 )
@@ -109,6 +110,7 @@ func (g *Gates) contradict(ctx context.Context, e *gateEntry, ask *asked, hosts 
 // note stores a contradiction with its gate, unless another replica did; whoever did
 // publishes it.
 func (g *Gates) note(ctx context.Context, e *gateEntry, gate *Gate, work gateWork) {
+	began := time.Now()
 	revision, err := g.put(ctx, gate, work.revision)
 	switch {
 	case errors.Is(err, ErrGateChanged):
@@ -122,5 +124,6 @@ func (g *Gates) note(ctx context.Context, e *gateEntry, gate *Gate, work gateWor
 		"verdict", gate.Verdict.ID, "contradiction", gate.Contradiction.ID, "alerts", gate.Contradiction.AlertCount)
 	g.mu.Lock()
 	g.take(gate, revision, true)
+	e.own = ownChange{revision, began}
 	g.mu.Unlock()
 }

@@ -119,6 +119,7 @@ func (g *Gates) decide(ctx context.Context, e *gateEntry, gate *Gate, work gateW
 		g.again(ctx, e, work, "encoding the verdict", err)
 		return
 	}
+	began := time.Now()
 	revision, err := g.put(ctx, &decided, work.revision)
 	switch {
 	case errors.Is(err, ErrGateChanged):
@@ -130,6 +131,7 @@ func (g *Gates) decide(ctx context.Context, e *gateEntry, gate *Gate, work gateW
 	g.meters.decided.WithLabelValues(v.Verdict.String()).Inc()
 	g.mu.Lock()
 	g.take(&decided, revision, true)
+	e.own = ownChange{revision, began}
 	g.mu.Unlock()
 }
 
@@ -137,11 +139,13 @@ func (g *Gates) decide(ctx context.Context, e *gateEntry, gate *Gate, work gateW
 // was published, and notes that it did.
 func (g *Gates) publish(ctx context.Context, e *gateEntry, gate *Gate, revision uint64) {
 	work := gateWork{gate.ID, revision}
-	var err error
-	if gate.Contradiction != nil {
-		err = g.contradictionEvent(ctx, gate.Contradiction)
-	} else {
-		err = g.verdictEvent(ctx, gate.Verdict)
+	absent, err := g.absentSince(ctx, e, gate, revision)
+	switch {
+	case err != nil || absent.IsZero():
+	case gate.Contradiction != nil:
+		err = g.contradictionEvent(ctx, gate.Contradiction, absent)
+	default:
+		err = g.verdictEvent(ctx, gate.Verdict, absent)
 	}
 	if err != nil {
 		g.again(ctx, e, work, "publishing the verdict, or what contradicts it", err)
@@ -159,41 +163,6 @@ func (g *Gates) publish(ctx context.Context, e *gateEntry, gate *Gate, revision 
 		g.take(&published, next, true)
 		g.mu.Unlock()
 	}
-}
-
-// rememberedIDs is for how long the log surely knows that it has a verdict's event.
-const rememberedIDs = time.Minute
-
-// verdictEvent stores the verdict's event, once.
-func (g *Gates) verdictEvent(ctx context.Context, v *Verdict) error {
-	data, err := encodeEvent(v)
-	if err != nil {
-		return err
-	}
-	return g.event(ctx, v.ID, v.EvaluatedAt, g.service.subject(v.Namespace, v.Verdict.String()), g.service.signedHeader(v, data), data)
-}
-
-// contradictionEvent stores a contradiction's event, once.
-func (g *Gates) contradictionEvent(ctx context.Context, c *Contradiction) error {
-	data, err := c.encode()
-	if err != nil {
-		return err
-	}
-	return g.event(ctx, c.ID, c.EvaluatedAt, g.service.subject(c.Namespace, contradictionWord), contradictionHeader(g.service.source, c), data)
-}
-
-// event stores an event of what was found at a time, once.
-func (g *Gates) event(ctx context.Context, id string, found time.Time, subject string, header map[string]string, data []byte) error {
-	if g.now().Sub(found) > rememberedIDs {
-		// Whoever found it may have got as far as this before it crashed.
-		if _, there, err := g.service.log.FindVerdict(ctx, id); err != nil || there {
-			return err
-		}
-	}
-	bounded, cancel := context.WithTimeout(ctx, publishTimeout)
-	defer cancel()
-	_, _, err := g.service.log.PublishVerdict(bounded, subject, id, header, data)
-	return err
 }
 
 // put stores what a gate is now.

@@ -125,6 +125,7 @@ type gateEntry struct {
 	due      int       // its place among timers; -1 for none
 	rings    time.Time // when it is looked at though nothing has happened; set changes it
 	changed  chan struct{}
+	own      ownChange
 }
 
 // gateWork is a gate to be looked at.

@@ -32,9 +32,15 @@ func bubbleClock() func() time.Time {
 
 func startGates(t *testing.T, log *memlog.Log, store verifier.GateStore, clock func() time.Time, maxOpen int) *replica {
 	t.Helper()
+	return startGatesAt(t, log, log, store, clock, maxOpen)
+}
+
+// startGatesAt is startGates with a log of its own to publish to.
+func startGatesAt(t *testing.T, log *memlog.Log, verdicts verifier.Log, store verifier.GateStore, clock func() time.Time, maxOpen int) *replica {
+	t.Helper()
 	tail := verifier.NewTail(verifier.TailOptions{Log: log, Now: clock})
 	service := verifier.NewService(verifier.ServiceOptions{
-		Log: log, Tail: tail, Now: clock, Policy: verifier.DefaultPolicy(),
+		Log: verdicts, Tail: tail, Now: clock, Policy: verifier.DefaultPolicy(),
 		Subject: func(namespace, verdict string) string { return "falcogate.verdict." + namespace + "." + verdict },
 	})
 	r := &replica{service: service, gates: verifier.NewGates(verifier.GatesOptions{Service: service, Store: store, MaxOpen: maxOpen})}
@@ -193,12 +199,22 @@ func TestGateIsDecidedOnce(t *testing.T) {
 // Whoever crashes between storing the verdict and publishing it leaves that to others,
 // and to itself when it is back.
 func TestGateVerdictIsPublishedAfterACrash(t *testing.T) {
-	for _, early := range []bool{true, false} {
-		t.Run(fmt.Sprintf("published before the crash: %v", early), func(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		early bool          // it was published
+		ahead time.Duration // of the clock of the one that crashes
+	}{
+		{"published before the crash", true, 0},
+		{"not published before the crash", false, 0},
+		{"published by one whose clock is ahead", true, 10 * time.Minute},
+		{"not published by one whose clock is ahead", false, 10 * time.Minute},
+		{"published by one whose clock is behind", true, -10 * time.Minute},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld()
-				first := startGates(t, w.log, w.store, w.clock, 0)
-				_, _, err := first.gates.Open(t.Context(), verifier.GateSpec{ID: "g", Namespace: "shadow-1", End: epoch.Add(time.Minute)})
+				first := startGates(t, w.log, w.store, func() time.Time { return w.clock().Add(tt.ahead) }, 0)
+				_, _, err := first.gates.Open(t.Context(), verifier.GateSpec{ID: "g", Namespace: "shadow-1", Start: at(12 * time.Minute), End: epoch.Add(time.Minute), Deadline: epoch.Add(time.Hour)})
 				require.NoError(t, err)
 				w.falco.alert(inPod("shadow-1", "web", w.clock(), correlate.Warning))
 				synctest.Wait()
@@ -215,7 +231,7 @@ func TestGateVerdictIsPublishedAfterACrash(t *testing.T) {
 				require.NoError(t, err)
 				_, err = w.store.Put(t.Context(), "g", data, revision)
 				require.NoError(t, err)
-				if !early {
+				if !tt.early {
 					w.log.ForgetVerdicts()
 				}
 				time.Sleep(10 * time.Minute) // longer than the log remembers ids

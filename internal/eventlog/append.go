@@ -86,6 +86,10 @@ func (l *Log) store(ctx context.Context, entries []*entry, send func(*session, *
 		}
 	}()
 	for todo := entries; ; {
+		if ctx.Err() != nil {
+			// Nothing is sent that the caller does not wait for any more.
+			return fmt.Errorf("event log at %s: not acknowledged: %w", l.where(), context.Cause(ctx))
+		}
 		s, err := l.session(ctx)
 		if err != nil {
 			return err

@@ -548,6 +548,15 @@ func testVerdicts(t *testing.T, fresh eventlog.Options) {
 	require.EqualValues(t, 2, position)
 	require.False(t, duplicate)
 
+	// Who has stopped waiting sends nothing.
+	over, cancel := context.WithCancel(ctx)
+	cancel()
+	_, _, err = l.PublishVerdict(over, subject, "late", nil, []byte(`{}`))
+	require.ErrorIs(t, err, context.Canceled)
+	position, _, err = l.PublishVerdict(ctx, subject, "v3", nil, []byte(`{}`))
+	require.NoError(t, err)
+	require.EqualValues(t, 3, position)
+
 	_, _, err = l.PublishVerdict(ctx, subject, "", nil, nil)
 	require.ErrorIs(t, err, eventlog.ErrRefused)
 	_, _, err = l.PublishVerdict(ctx, "falcogate.log.alert.x", "v3", nil, nil)

@@ -67,6 +67,7 @@ type tail struct {
 	last   uint64    // the position delivered last
 	stamp  time.Time // when it was logged, by the server
 	logged time.Time // the latest Logged delivered
+	short  time.Time // since when the log seems to be shorter than what was read; zero if it does not
 
 	records []*correlate.Record // of the current batch
 }
@@ -106,8 +107,8 @@ func (t *tail) checkRewound(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if last := info.State.LastSeq; last+1 < t.next {
-		return &stopError{fmt.Errorf("%w: it ends at position %d, and was read up to %d: build anew from what it holds", ErrRewound, last, t.next-1)}
+	if err := t.checkLength(info, time.Now()); err != nil {
+		return err
 	}
 	if t.last == 0 || t.last < info.State.FirstSeq {
 		return nil
@@ -123,6 +124,33 @@ func (t *tail) checkRewound(ctx context.Context, s *session) error {
 			ErrRewound, t.last, t.stamp.UTC().Format(time.RFC3339Nano), m.Time.UTC().Format(time.RFC3339Nano))}
 	}
 	return nil
+}
+
+// rewoundPatience is how long a stream with replicas may seem to be shorter than what was
+// read from it. A server that has just become its leader, or that was cut off and does not
+// know yet that it is no longer, answers from before; a server takes some ten seconds to
+// find out.
+const rewoundPatience = 30 * time.Second
+
+// checkLength makes sure that the log is not shorter than what was read from it. The error
+// is one to try again after while that may be a server's answer from before.
+func (t *tail) checkLength(info *jetstream.StreamInfo, now time.Time) error {
+	last := info.State.LastSeq
+	if last+1 >= t.next {
+		t.short = time.Time{}
+		return nil
+	}
+	err := fmt.Errorf("%w: it ends at position %d, and was read up to %d: build anew from what it holds", ErrRewound, last, t.next-1)
+	if info.Cluster == nil || len(info.Cluster.Replicas) == 0 {
+		return &stopError{err}
+	}
+	if t.short.IsZero() {
+		t.short = now
+	}
+	if now.Sub(t.short) >= rewoundPatience {
+		return &stopError{err}
+	}
+	return fmt.Errorf("the event log's leader says that it ends at position %d, and it was read up to %d: asking again", last, t.next-1)
 }
 
 // deliver decodes a batch and calls fn.

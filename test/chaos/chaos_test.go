@@ -20,6 +20,9 @@ import (
 // any wait here takes at most.
 const patience = 40 * time.Second
 
+// enough gates are so many that some pass, whatever happens.
+const enough = 40
+
 // number reads one from the environment.
 func number(t *testing.T, name string, otherwise uint64) uint64 {
 	t.Helper()
@@ -115,13 +118,16 @@ func judge(t *testing.T, s *site, pipelines []*pipeline, falcos []*falco, list [
 	for _, g := range list {
 		stored[g.ID] = g
 	}
-	outcomes := map[string]int{}
+	outcomes, passes := map[string]int{}, 0
 	for _, p := range pipelines {
 		j := &judgement{p, stored[p.id], events.verdicts[p.id], within(falcos, p.namespace, p.start, p.end)}
 		if err := j.check(t.Context(), fresh); err != nil {
 			t.Errorf("%s %v\n%s", p.id, err, j)
 		}
 		if len(j.events) > 0 {
+			if j.events[0].Verdict == verifier.Pass {
+				passes++
+			}
 			outcomes[j.events[0].Verdict.String()+" "+string(j.events[0].Reason)]++
 		} else {
 			outcomes["cancelled"]++
@@ -137,6 +143,9 @@ func judge(t *testing.T, s *site, pipelines []*pipeline, falcos []*falco, list [
 		messages += f.dropped
 	}
 	t.Logf("%d gates, %d faults, %d messages that no replica took: %v", len(pipelines), faults, messages, outcomes)
+	if len(pipelines) >= enough && passes == 0 {
+		t.Error("no gate has passed, so that none could pass wrongly")
+	}
 }
 
 // ready waits until a replica says that it is.

@@ -69,7 +69,10 @@ func newSite(dir, falcogate string) (s *site, err error) {
 		}
 		s.replicas[i] = newProcess(dir, fmt.Sprint("falcogate-", i), falcogate, nil, "serve", "--log-format", "json",
 			"--nats-url", strings.Join(urls, ","), "--nats-replicas", fmt.Sprint(size), "--retention-bytes", "1GiB",
-			"--listen", s.apis[i], "--ingest-listen", s.ingests[i], "--sensor", sensors[0], "--sensor", sensors[1])
+			"--listen", s.apis[i], "--ingest-listen", s.ingests[i])
+		for _, name := range sensors {
+			s.replicas[i].args = append(s.replicas[i].args, "--sensor", name)
+		}
 	}
 	return s, nil
 }
@@ -97,10 +100,19 @@ func (s *site) processes() []*process {
 	return append(append([]*process{}, s.servers[:]...), s.replicas[:]...)
 }
 
-// serverLinks are the links that a server hangs on, and replicaLinks those of a replica.
+// serverLinks are the links that a server hangs on, routeLinks those of them to the other
+// servers, and replicaLinks those of a replica.
 func (s *site) serverLinks(i int) (links []*link) {
+	links = s.routeLinks(i)
 	for j := range size {
-		links = append(links, s.routes[i][j], s.routes[j][i], s.clients[j][i])
+		links = append(links, s.clients[j][i])
+	}
+	return links
+}
+
+func (s *site) routeLinks(i int) (links []*link) { // see serverLinks
+	for j := range size {
+		links = append(links, s.routes[i][j], s.routes[j][i])
 	}
 	return links
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // sensors are the Falcos that must prove silence.
-var sensors = [...]string{"node-a", "node-b"}
+var sensors = [...]string{"node-a", "node-b", "node-c", "node-d"}
 
 const rule = "Terminal shell in container"
 

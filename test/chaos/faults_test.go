@@ -22,7 +22,7 @@ func (s *site) faultsOf(server bool, i int) []fault {
 	if server {
 		p, links = s.servers[i], s.serverLinks(i)
 	}
-	all := func(state linkState) func() error {
+	all := func(links []*link, state linkState) func() error {
 		return func() error {
 			for _, l := range links {
 				l.set(state)
@@ -30,12 +30,20 @@ func (s *site) faultsOf(server bool, i int) []fault {
 			return nil
 		}
 	}
-	return []fault{
+	faults := []fault{
 		{p.name + " is killed", p.kill, p.start},
 		{p.name + " is stopped", p.pause, p.resume},
-		{p.name + " is cut off", all(cut), all(whole)},
-		{p.name + " goes deaf", all(deaf), all(whole)},
+		{p.name + " is cut off", all(links, cut), all(links, whole)},
+		{p.name + " goes deaf", all(links, deaf), all(links, whole)},
 	}
+	if server {
+		// Replicas still reach it, and for a while it may take itself for the leader.
+		routes := s.routeLinks(i)
+		faults = append(faults,
+			fault{p.name + " is cut off from the other servers", all(routes, cut), all(routes, whole)},
+			fault{p.name + " goes deaf to the other servers", all(routes, deaf), all(routes, whole)})
+	}
+	return faults
 }
 
 // wreck has one fault after another happen until ctx ends, and some at a time. It ends
@@ -49,8 +57,9 @@ func (s *site) wreck(ctx context.Context, t *testing.T, rnd *rand.Rand) (count i
 	var mu sync.Mutex
 	for {
 		server, i := rnd.IntN(2) == 0, rnd.IntN(size)
-		f := s.faultsOf(server, i)[rnd.IntN(4)]
-		lasts := time.Duration(500+rnd.IntN(4500)) * time.Millisecond
+		faults := s.faultsOf(server, i)
+		f := faults[rnd.IntN(len(faults))]
+		lasts := time.Duration(500+rnd.IntN(7500)) * time.Millisecond
 		pause := time.Duration(rnd.IntN(1500)) * time.Millisecond
 		together := rnd.IntN(3) == 0 // with the next one
 		target := fmt.Sprint(server, i)

@@ -87,6 +87,8 @@ func (j *judgement) check(ctx context.Context, fresh *httpapi.Client) error {
 		return fmt.Errorf("FALSE PASS: %d alerts were raised in its window", len(j.truth))
 	case v.Verdict == verifier.Fail && len(j.truth) == 0:
 		return fmt.Errorf("fails, and nothing was raised in its window")
+	case v.Verdict == verifier.Fail && !j.allRaised(v):
+		return fmt.Errorf("fails with %d alerts, of which some were never raised", v.AlertCount)
 	case v.Verdict == verifier.Inconclusive && storedInTime && !behind:
 		return fmt.Errorf("is inconclusive (%s), and an alert in its window was stored before its deadline", v.Reason)
 	}
@@ -105,9 +107,22 @@ func (j *judgement) check(ctx context.Context, fresh *httpapi.Client) error {
 	return nil
 }
 
+// allRaised reports whether a verdict lists and counts nothing but alerts in its window
+// that were raised.
+func (j *judgement) allRaised(v *verifier.Verdict) bool {
+	for _, a := range v.Alerts {
+		if a.Hostname != j.falco.name || a.Namespace != j.namespace || !slices.ContainsFunc(j.truth, func(r raised) bool {
+			return a.Time.Equal(r.Time) && a.Priority.String() == r.Priority
+		}) {
+			return false
+		}
+	}
+	return len(v.Alerts) > 0 && v.AlertCount <= uint64(len(j.truth))
+}
+
 // String tells all that is known.
 func (j *judgement) String() string {
-	text := fmt.Sprintf("%s: window %s to %s, deadline %s, closes %v, cancels %v\n", j.id, stamp(j.start), stamp(j.end), stamp(j.deadline), j.closes, j.cancels)
+	text := fmt.Sprintf("%s: window %s to %s, deadline %s, sensor %q, closes %v, cancels %v\n", j.id, stamp(j.start), stamp(j.end), stamp(j.deadline), j.sensor, j.closes, j.cancels)
 	for _, r := range j.truth {
 		stored := "never stored"
 		if !r.Stored.IsZero() {

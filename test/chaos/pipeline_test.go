@@ -19,6 +19,7 @@ import (
 type pipeline struct {
 	id, namespace string
 	falco         *falco
+	sensor        string    // asked about alone; "" asks for proof from all
 	start, end    time.Time // the window; the end is when it was closed, if it was
 	deadline      time.Time
 	closes        bool
@@ -45,6 +46,10 @@ func newPipeline(i int, falcos []*falco, rnd *rand.Rand) *pipeline {
 	case 2:
 		p.cancels = true
 	}
+	// What one Falco loses leaves the others' gates a chance to pass.
+	if rnd.IntN(4) > 0 {
+		p.sensor = p.falco.name
+	}
 	// Some come before the window ends and some behind it.
 	draw := func(priority string, lost bool) {
 		p.alerts = append(p.alerts, planned{time.Duration(rnd.Int64N(int64(window * 5 / 4))), priority, lost})
@@ -69,7 +74,7 @@ func (p *pipeline) run(ctx context.Context, apis []*httpapi.Client, rnd *rand.Ra
 	p.end = p.start.Add(window)
 	p.deadline = p.end.Add(patience)
 	q := httpapi.GateQuery{ID: p.id, Deadline: stamp(p.deadline), Labels: map[string]string{"suite": "chaos"}}
-	q.Namespace, q.Since = p.namespace, stamp(p.start)
+	q.Namespace, q.Sensor, q.Since = p.namespace, p.sensor, stamp(p.start)
 	if !p.closes {
 		q.Until = stamp(p.end)
 	}

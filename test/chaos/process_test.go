@@ -66,10 +66,14 @@ func (p *process) end(signal syscall.Signal) error {
 	if cmd == nil {
 		return nil
 	}
-	if err := cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	err := cmd.Process.Signal(signal)
+	if err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	<-exited
+	if err != nil {
+		return p.byItself(cmd)
+	}
 	return nil
 }
 
@@ -83,7 +87,12 @@ func (p *process) signal(signal syscall.Signal) error {
 	if p.cmd == nil {
 		return nil
 	}
-	if err := p.cmd.Process.Signal(signal); err != nil {
+	err := p.cmd.Process.Signal(signal)
+	if errors.Is(err, os.ErrProcessDone) {
+		<-p.exited
+		return p.byItself(p.cmd)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", p.name, err)
 	}
 	return nil
@@ -98,10 +107,15 @@ func (p *process) crashed() error {
 	}
 	select {
 	case <-p.exited:
-		return fmt.Errorf("%s has ended by itself: %v\n%s", p.name, p.cmd.ProcessState, p.tail(40))
+		return p.byItself(p.cmd)
 	default:
 		return nil
 	}
+}
+
+// byItself tells of an end that nobody here has made.
+func (p *process) byItself(cmd *exec.Cmd) error {
+	return fmt.Errorf("%s has ended by itself: %v\n%s", p.name, cmd.ProcessState, p.tail(40))
 }
 
 // tail is the end of its log.

@@ -198,6 +198,9 @@ func (l *Log) PublishVerdict(ctx context.Context, subject, id string, header map
 		<-ctx.Done()
 		return 0, false, errors.Join(down, ctx.Err())
 	}
+	if err := ctx.Err(); err != nil {
+		return 0, false, err
+	}
 	var position uint64
 	var duplicate bool
 	l.change(func() {
