@@ -68,7 +68,7 @@ func (w *watched) tick(t testing.TB) {
 // A day of a snapshot every second takes little, because what has no flaw is
 // merged: a thousand sensors fit into 100 MB.
 func TestADayOfSnapshotsIsSmall(t *testing.T) {
-	const sensors = 20
+	const sensors = 5
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)

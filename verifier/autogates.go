@@ -15,6 +15,10 @@ import (
 type AutoGatesOptions struct {
 	Gates    *Gates                // required
 	Policies map[string]GatePolicy // by name
+	// Ask asks the cluster itself what a namespace asks for now, and whether it does;
+	// required. What Set told may be from before: another replica can have opened the gate
+	// of a namespace that this one has not heard of yet.
+	Ask func(ctx context.Context, namespace string) (GateRequest, bool, error)
 	// Logger is told of gates that are opened and closed. Nil discards.
 	Logger *slog.Logger
 	// Registerer gets the collectors. Nil means a private registry.
@@ -29,6 +33,7 @@ type AutoGatesOptions struct {
 type AutoGates struct {
 	gates    *Gates
 	policies map[string]GatePolicy
+	ask      func(context.Context, string) (GateRequest, bool, error)
 	logger   *slog.Logger
 	refused  prometheus.Gauge
 	failures prometheus.Counter
@@ -54,7 +59,7 @@ const (
 
 // NewAutoGates makes AutoGates. Nothing happens before Set and Run.
 func NewAutoGates(o AutoGatesOptions) *AutoGates {
-	a := &AutoGates{gates: o.Gates, policies: o.Policies, logger: o.Logger, moved: make(chan struct{}, 1), told: map[string]bool{}}
+	a := &AutoGates{gates: o.Gates, policies: o.Policies, ask: o.Ask, logger: o.Logger, moved: make(chan struct{}, 1), told: map[string]bool{}}
 	if a.logger == nil {
 		a.logger = slog.New(slog.DiscardHandler)
 	}
@@ -111,9 +116,9 @@ func (a *AutoGates) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	there := map[string]GateState{}
+	there := map[string]*ListedGate{}
 	for i := range own {
-		there[own[i].ID] = own[i].State
+		there[own[i].ID] = &own[i]
 	}
 	var failed error
 	wanted, told := map[string]bool{}, map[string]bool{}
@@ -130,7 +135,10 @@ func (a *AutoGates) reconcile(ctx context.Context) error {
 		if wanted[id] = !r.Closed; r.Closed {
 			continue
 		}
-		if _, is := there[id]; is {
+		if g := there[id]; g != nil {
+			if !g.ClosedAt.IsZero() {
+				tell(r, slog.LevelInfo, fmt.Errorf("its gate %s was closed at %s: give it another run", id, stamp(g.ClosedAt)))
+			}
 			continue
 		}
 		if r.Since.Before(latest) {
@@ -147,16 +155,29 @@ func (a *AutoGates) reconcile(ctx context.Context) error {
 	}
 	a.refused.Set(float64(refused))
 	a.told = told
-	for id, state := range there {
-		if state != GateOpen || wanted[id] {
+	for id, g := range there {
+		if g.State != GateOpen || wanted[id] {
 			continue
 		}
-		switch _, err := a.gates.Close(ctx, id, time.Time{}); {
-		case err == nil:
-			a.logger.InfoContext(ctx, "a gate's namespace asks for it no more: its window ends", "gate", id)
-		case !errors.Is(err, ErrGateFinal) && !errors.Is(err, ErrNoGate):
+		if err := a.end(ctx, id, g.Namespace); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("closing gate %s: %w", id, err))
 		}
 	}
 	return failed
+}
+
+// end closes a gate whose namespace does not ask for it any more, which the cluster itself
+// must say.
+func (a *AutoGates) end(ctx context.Context, id, namespace string) error {
+	r, asks, err := a.ask(ctx, namespace)
+	if err != nil || asks && !r.Closed && r.gateID() == id {
+		return err
+	}
+	switch _, err := a.gates.Close(ctx, id, time.Time{}); {
+	case err == nil:
+		a.logger.InfoContext(ctx, "a gate's namespace asks for it no more: its window ends", "gate", id)
+	case !errors.Is(err, ErrGateFinal) && !errors.Is(err, ErrNoGate):
+		return err
+	}
+	return nil
 }

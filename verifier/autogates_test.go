@@ -3,6 +3,7 @@ package verifier_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,10 +24,34 @@ var autoPolicies = map[string]verifier.GatePolicy{
 	"wrong": {Spec: func(time.Time) (verifier.GateSpec, error) { return verifier.GateSpec{Digest: "latest"}, nil }},
 }
 
+// cluster is what namespaces ask for in truth.
+type cluster struct {
+	mu     sync.Mutex
+	asking []verifier.GateRequest
+	down   error
+}
+
+func (c *cluster) set(down error, asking ...verifier.GateRequest) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asking, c.down = asking, down
+}
+
+func (c *cluster) ask(_ context.Context, namespace string) (verifier.GateRequest, bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.asking {
+		if r.Namespace == namespace {
+			return r, true, c.down
+		}
+	}
+	return verifier.GateRequest{}, false, c.down
+}
+
 // auto starts what opens gates for namespaces at a replica.
-func (r *replica) auto(t *testing.T) *verifier.AutoGates {
+func (r *replica) auto(t *testing.T, c *cluster) *verifier.AutoGates {
 	t.Helper()
-	a := verifier.NewAutoGates(verifier.AutoGatesOptions{Gates: r.gates, Policies: autoPolicies})
+	a := verifier.NewAutoGates(verifier.AutoGatesOptions{Gates: r.gates, Policies: autoPolicies, Ask: c.ask})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx) }()
@@ -54,8 +79,10 @@ func TestAutoGates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		replicas := []*replica{startGates(t, w.log, w.store, w.clock, 0), startGates(t, w.log, w.store, w.clock, 0)}
-		autos := []*verifier.AutoGates{replicas[0].auto(t), replicas[1].auto(t)}
+		c := &cluster{}
+		autos := []*verifier.AutoGates{replicas[0].auto(t, c), replicas[1].auto(t, c)}
 		set := func(asking ...verifier.GateRequest) map[string]verifier.ListedGate {
+			c.set(nil, asking...)
 			for _, a := range autos {
 				a.Set("cluster-1", asking)
 			}
@@ -125,7 +152,7 @@ func TestAutoGatesTryAgain(t *testing.T) {
 		r := startGates(t, w.log, w.store, w.clock, 1)
 		_, _, err := r.gates.Open(t.Context(), verifier.GateSpec{ID: "old", Namespace: "shadow-9", Labels: map[string]string{verifier.AutoClusterLabel: "c"}})
 		require.NoError(t, err)
-		a := r.auto(t)
+		a := r.auto(t, &cluster{})
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		require.Equal(t, verifier.GateOpen, r.listed(t)["shadow-9 "].State)
@@ -143,5 +170,36 @@ func TestAutoGatesTryAgain(t *testing.T) {
 		time.Sleep(10 * time.Minute) // the other one is decided
 		synctest.Wait()
 		require.Equal(t, verifier.GateOpen, r.listed(t)["shadow-1 shadow"].State)
+	})
+}
+
+// A replica that has not heard of a namespace yet does not close the gate that another has
+// opened for it, and one that can't ask closes nothing.
+func TestAutoGatesOfReplicasThatLag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		replicas := []*replica{startGates(t, w.log, w.store, w.clock, 0), startGates(t, w.log, w.store, w.clock, 0)}
+		c := &cluster{}
+		first, second := replicas[0].auto(t, c), replicas[1].auto(t, c)
+		asks := verifier.GateRequest{Namespace: "shadow-1", UID: "u1", Policy: "shadow", Since: w.clock()}
+		second.Set("c", nil)
+		c.set(nil, asks)
+		first.Set("c", []verifier.GateRequest{asks})
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		require.Equal(t, verifier.GateOpen, replicas[1].listed(t)["shadow-1 shadow"].State)
+
+		c.set(errors.New("away"), asks)
+		first.Set("c", nil)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		require.Equal(t, verifier.GateOpen, replicas[1].listed(t)["shadow-1 shadow"].State)
+
+		// The namespace was deleted and made again: that is another one.
+		asks.UID = "u2"
+		c.set(nil, asks)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Equal(t, verifier.GateClosed, replicas[1].listed(t)["shadow-1 shadow"].State)
 	})
 }

@@ -18,6 +18,9 @@ const (
 	AutoRunLabel       = "falcogate.dev/run"
 )
 
+// MaxPolicyLabels bounds the labels of a GatePolicy: the gate has those above besides.
+const MaxPolicyLabels = MaxGateLabels - 4
+
 // GateRequest is a namespace that asks for a gate over itself.
 type GateRequest struct {
 	Namespace, UID string

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/falcogate/falcogate/correlate"
 )
@@ -158,7 +159,18 @@ func (s *GateSpec) complete(now time.Time) error {
 	case len(s.Labels) > MaxGateLabels:
 		return &FieldError{"labels", fmt.Sprintf("want at most %d, have %d", MaxGateLabels, len(s.Labels))}
 	}
+	// The store would give back another text than it was given.
+	for field, text := range map[string]string{
+		"pod": s.Pod, "selector": s.Selector, "owner": s.Owner, "hash": s.Hash, "vcluster": s.VCluster, "rule": s.Rule, "sensor": s.Sensor,
+	} {
+		if !utf8.ValidString(text) {
+			return &FieldError{field, fmt.Sprintf("want UTF-8, have %.80q", text)}
+		}
+	}
 	for name, value := range s.Labels {
+		if !utf8.ValidString(name + value) {
+			return &FieldError{"labels", fmt.Sprintf("want UTF-8, have %.80q", name+"="+value)}
+		}
 		if name == "" || len(name) > MaxGateLabel || len(value) > MaxGateLabel || strings.Contains(name, "=") {
 			return &FieldError{"labels", fmt.Sprintf("names have 1 to %d characters and no =, and values at most as many: %.80q", MaxGateLabel, name)}
 		}

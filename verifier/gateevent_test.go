@@ -2,6 +2,7 @@ package verifier_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,14 +19,17 @@ import (
 type pausing struct {
 	*memlog.Log
 	find, publish time.Duration
+
+	mu sync.Mutex // of those who were not stopped yet
 }
 
+// pause stops the first who comes.
 func (p *pausing) pause(d *time.Duration) {
-	if *d == 0 {
-		return
-	}
-	time.Sleep(*d) // of the bubble's time
+	p.mu.Lock()
+	long := *d
 	*d = 0
+	p.mu.Unlock()
+	time.Sleep(long) // of the bubble's time
 }
 
 func (p *pausing) FindVerdict(ctx context.Context, id string) ([]byte, bool, error) {
@@ -45,22 +49,22 @@ func TestGateVerdictIsPublishedOnceThoughStopped(t *testing.T) {
 	const long = 5 * time.Minute
 	for _, tt := range []struct {
 		name          string
-		first, second pausing // of the one that decides it, and another
+		first, second *pausing // of the one that decides it, and another
 	}{
-		{name: "the one that decided it", first: pausing{publish: long}},
-		{name: "the one that looked whether it is there", first: pausing{publish: long}, second: pausing{find: long}},
+		{"the one that decided it", &pausing{publish: long}, &pausing{}},
+		{"the one that looked whether it is there", &pausing{publish: long}, &pausing{find: long}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld()
 				tt.first.Log, tt.second.Log = w.log, w.log
-				replicas := []*replica{startGatesAt(t, w.log, &tt.first, w.store, w.clock, 0)}
+				replicas := []*replica{startGatesAt(t, w.log, tt.first, w.store, w.clock, 0)}
 				_, _, err := replicas[0].gates.Open(t.Context(), verifier.GateSpec{ID: "g", Namespace: "shadow-1", End: epoch.Add(time.Minute)})
 				require.NoError(t, err)
 				w.falco.alert(inPod("shadow-1", "web", w.clock(), correlate.Warning))
 				synctest.Wait()
 				require.NotNil(t, replicas[0].verdictOf(t, "g"))
-				replicas = append(replicas, startGatesAt(t, w.log, &tt.second, w.store, w.clock, 0))
+				replicas = append(replicas, startGatesAt(t, w.log, tt.second, w.store, w.clock, 0))
 				time.Sleep(time.Second)
 				replicas = append(replicas, startGates(t, w.log, w.store, w.clock, 0))
 				time.Sleep(2 * long)

@@ -418,3 +418,18 @@ func TestStaleStore(t *testing.T) {
 		require.NoError(t, err)
 	})
 }
+
+// A text that JSON can't hold would come back as another one.
+func TestGateTextsAreUTF8(t *testing.T) {
+	t.Parallel()
+	const bad = "a\xff"
+	for field, spec := range map[string]verifier.GateSpec{
+		"pod": {Pod: bad}, "selector": {Selector: bad}, "owner": {Owner: bad}, "hash": {Hash: bad}, "vcluster": {VCluster: bad}, "rule": {Rule: bad}, "sensor": {Sensor: bad},
+		"labels": {Labels: map[string]string{"run": bad}},
+	} {
+		spec.ID, spec.Namespace = "g", "shop"
+		var wrong *verifier.FieldError
+		require.ErrorAs(t, spec.Check(epoch), &wrong, field)
+		require.Equal(t, field, wrong.Field)
+	}
+}

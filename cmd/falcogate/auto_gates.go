@@ -23,7 +23,7 @@ type autoGateOptions struct {
 }
 
 func (o *autoGateOptions) register(flags *pflag.FlagSet) {
-	flags.StringVar(&o.file, "gate-policies", "", "YAML `file` with the policies of gates that namespaces ask for by the label "+kube.GateLabel+"; needs list and watch of namespaces")
+	flags.StringVar(&o.file, "gate-policies", "", "YAML `file` with the policies of gates that namespaces ask for by the label "+kube.GateLabel+"; needs get, list and watch of namespaces")
 }
 
 // check reads the policies, and finds settings that contradict each other.
@@ -89,7 +89,13 @@ func (p *parts) startAutoGates() error {
 	if err != nil {
 		return err
 	}
-	auto := verifier.NewAutoGates(verifier.AutoGatesOptions{Gates: p.gates, Policies: o.policies, Logger: p.logger, Registerer: p.registry})
+	auto := verifier.NewAutoGates(verifier.AutoGatesOptions{
+		Gates: p.gates, Policies: o.policies, Logger: p.logger, Registerer: p.registry,
+		Ask: func(ctx context.Context, namespace string) (verifier.GateRequest, bool, error) {
+			ns, asks, err := client.Namespace(ctx, namespace)
+			return gateRequest(ns), asks, err
+		},
+	})
 	p.background("gates of namespaces", auto.Run)
 	p.background("watch of namespaces", func(ctx context.Context) error {
 		return client.WatchNamespaces(ctx, kube.NamespaceOptions{Logger: p.logger, Registerer: p.registry}, func(cluster kube.Cluster, asking []kube.Namespace) {
@@ -103,9 +109,11 @@ func (p *parts) startAutoGates() error {
 func gateRequests(asking []kube.Namespace) []verifier.GateRequest {
 	requests := make([]verifier.GateRequest, 0, len(asking))
 	for _, ns := range asking {
-		requests = append(requests, verifier.GateRequest{
-			Namespace: ns.Name, UID: ns.UID, Policy: ns.Policy, Run: ns.Run, Closed: ns.Closed, Since: ns.Since,
-		})
+		requests = append(requests, gateRequest(ns))
 	}
 	return requests
+}
+
+func gateRequest(ns kube.Namespace) verifier.GateRequest {
+	return verifier.GateRequest{Namespace: ns.Name, UID: ns.UID, Policy: ns.Policy, Run: ns.Run, Closed: ns.Closed, Since: ns.Since}
 }

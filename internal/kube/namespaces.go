@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -68,7 +69,7 @@ func (c *Client) WatchNamespaces(ctx context.Context, o NamespaceOptions, change
 		Help: "Requests to list or watch namespaces that failed.",
 	}))
 	store := newNamespaceStore()
-	asked := &outage{logger: logger, failed: failed, what: "the namespaces that ask for gates; those that were known stay", hint: "list and watch namespaces"}
+	asked := &outage{logger: logger, failed: failed, what: "the namespaces that ask for gates; those that were known stay", hint: "get, list and watch namespaces"}
 	ctx = withLogger(ctx, logger)
 	reflector := cache.NewReflectorWithOptions(c.namespaces(asked), &corev1.Namespace{}, store, cache.ReflectorOptions{
 		Name: "namespaces", Backoff: falcoBackoff(), Clock: clockUntil{ctx: ctx},
@@ -90,6 +91,22 @@ func (c *Client) WatchNamespaces(ctx context.Context, o NamespaceOptions, change
 		first, last = false, set
 		changed(cluster, slices.Clone(set))
 	}
+}
+
+// Namespace asks the API server, past its caches, what a namespace asks for now; it is
+// false when that asks for no gate or is gone.
+func (c *Client) Namespace(ctx context.Context, name string) (Namespace, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	ns, err := c.api.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return Namespace{}, false, nil
+	case err != nil:
+		return Namespace{}, false, fmt.Errorf("kubernetes: namespace %s: %w", name, err)
+	}
+	kept, asks := namespaceOf(ns)
+	return kept, asks, nil
 }
 
 // namespaces is where the reflector lists and watches.

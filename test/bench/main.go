@@ -66,6 +66,7 @@ func rows(large bool) []comparison {
 	all = append(all, transportRows()...)
 	all = append(all, logRows()...)
 	all = append(all, proofRows()...)
+	all = append(all, gateRows()...)
 	return append(all, indexRows(large)...)
 }
 

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -11,7 +12,7 @@ import (
 
 // ParseGatePolicy reads what a gate that is opened by itself asks: a JSON object with the
 // members of the body that opens a gate, without those that are the gate's own: its id,
-// namespace, digest, start and end. A duration counts from when the gate is asked for, and
+// namespace, digest, start and end. A duration counts from when the gate is asked for, a deadline from when it is opened, and
 // without one the window ends when it is closed. The error is a *verifier.FieldError.
 func ParseGatePolicy(data []byte) (verifier.GatePolicy, error) {
 	policy := verifier.GatePolicy{}
@@ -39,10 +40,24 @@ func ParseGatePolicy(data []byte) (verifier.GatePolicy, error) {
 	delete(p, paramDuration)
 	policy.Spec = p.gateSpec
 	// What is wrong with it shows now, and not when a namespace asks for it.
-	spec, err := p.gateSpec(time.Now())
+	if err := p.read(paramDeadline, func(v string) error { _, err := ParseDuration(v); return err }); err != nil {
+		return policy, err
+	}
+	now := time.Now()
+	spec, err := p.gateSpec(now)
 	if err != nil {
 		return policy, err
 	}
 	spec.ID, spec.Namespace = "policy", "policy"
-	return policy, spec.Check(time.Now())
+	if policy.Duration > 0 {
+		spec.End = now.Add(policy.Duration)
+	}
+	if n := len(spec.Labels); n > verifier.MaxPolicyLabels {
+		return policy, &verifier.FieldError{Field: paramLabels, Detail: fmt.Sprintf("want at most %d, have %d", verifier.MaxPolicyLabels, n)}
+	}
+	var wrong *verifier.FieldError
+	if err = spec.Check(now); errors.As(err, &wrong) && wrong.Field == paramEnd {
+		err = &verifier.FieldError{Field: paramDuration, Detail: wrong.Detail}
+	}
+	return policy, err
 }
