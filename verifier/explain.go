@@ -49,7 +49,7 @@ type Explanation struct {
 // is called with the verdict's namespace before that is begun; what it returns is
 // returned. The error is May's, ErrNoVerdict, ErrBusy, or the log's.
 func (s *Service) Explain(ctx context.Context, id string, may func(ctx context.Context, namespace string) error) (*Explanation, error) {
-	published, err := s.find(ctx, id)
+	_, published, err := s.find(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -95,15 +95,22 @@ func (s *Service) Explain(ctx context.Context, id string, may func(ctx context.C
 	return e, e.compare(published, again)
 }
 
-// Published returns a published verdict, and its data as that was published. The error is
-// ErrNoVerdict, ErrBusy, or the log's.
-func (s *Service) Published(ctx context.Context, id string) (*Verdict, []byte, error) {
-	data, err := s.find(ctx, id)
+// Published is a verdict as it was published.
+type Published struct {
+	Verdict   *Verdict
+	Data      []byte // of its event
+	Signature string // its header SignatureHeader; empty without one
+}
+
+// Published returns a published verdict. Whether a falcogate has published it is for the
+// signature to tell. The error is ErrNoVerdict, ErrBusy, or the log's.
+func (s *Service) Published(ctx context.Context, id string) (*Published, error) {
+	header, data, err := s.find(ctx, id)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	v, err := readPublished(id, data)
-	return v, data, err
+	return &Published{v, data, header[SignatureHeader]}, err
 }
 
 // readPublished reads what was published under an id.
@@ -121,22 +128,22 @@ func readPublished(id string, data []byte) (*Verdict, error) {
 	return v, nil
 }
 
-// find is the data of a published verdict. Whoever is let in at all may have one
+// find is the header and the data of a published verdict. Whoever is let in at all may have one
 // looked for, which reads the whole stream of verdicts: a few can at once.
-func (s *Service) find(ctx context.Context, id string) ([]byte, error) {
+func (s *Service) find(ctx context.Context, id string) (header map[string]string, data []byte, err error) {
 	release, err := turn(ctx, s.finding)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer release()
-	published, found, err := s.log.FindVerdict(ctx, id)
+	header, data, found, err := s.log.FindVerdict(ctx, id)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("looking for verdict %s: %w", id, err)
+		return nil, nil, fmt.Errorf("looking for verdict %s: %w", id, err)
 	case !found:
-		return nil, ErrNoVerdict
+		return nil, nil, ErrNoVerdict
 	}
-	return published, nil
+	return header, data, nil
 }
 
 // asked is the question that a verdict answers.

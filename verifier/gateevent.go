@@ -38,7 +38,7 @@ func (g *Gates) absentSince(ctx context.Context, e *gateEntry, gate *Gate, revis
 	bounded, cancel := context.WithDeadline(ctx, now.Add(rememberedIDs/2))
 	defer cancel()
 	// Whoever stored it may have got as far as publishing it before it crashed.
-	_, there, err := g.service.log.FindVerdict(bounded, id)
+	_, _, there, err := g.service.log.FindVerdict(bounded, id)
 	if err != nil || there {
 		return time.Time{}, err
 	}

@@ -32,10 +32,10 @@ func (p *pausing) pause(d *time.Duration) {
 	time.Sleep(long) // of the bubble's time
 }
 
-func (p *pausing) FindVerdict(ctx context.Context, id string) ([]byte, bool, error) {
-	data, found, err := p.Log.FindVerdict(ctx, id)
+func (p *pausing) FindVerdict(ctx context.Context, id string) (map[string]string, []byte, bool, error) {
+	header, data, found, err := p.Log.FindVerdict(ctx, id)
 	p.pause(&p.find)
-	return data, found, err
+	return header, data, found, err
 }
 
 func (p *pausing) PublishVerdict(ctx context.Context, subject, id string, header map[string]string, data []byte) (uint64, bool, error) {

@@ -27,6 +27,7 @@ import (
 //	alert ns=NAMESPACE [priority=error] [ago=30s]
 //	lose                     Falco raises an alert that never comes
 //	close GATE, cancel GATE
+//	replace                  the event log is deleted and made again, by somebody else
 //	crash N, start           ends a replica without a word; starts another one
 //	gates                    what each is now
 //
@@ -93,6 +94,8 @@ func (s *story) step(t *testing.T, d *datadriven.TestData) string {
 		w.late(ns, late, p)
 	case "lose":
 		w.falco.raised++
+	case "replace":
+		w.log.Replace()
 	case "close":
 		_, failed = s.alive().gates.Close(t.Context(), first(), time.Time{})
 	case "cancel":

@@ -31,9 +31,9 @@ type Log interface {
 	// PublishVerdict stores data and its header under subject, once for each
 	// id, and returns when that is safe. It tries again until ctx ends.
 	PublishVerdict(ctx context.Context, subject, id string, header map[string]string, data []byte) (position uint64, duplicate bool, err error)
-	// FindVerdict returns the data of the verdict that was published under id,
-	// and whether there is one: it may never have been published, or not be
+	// FindVerdict returns the header and the data of the verdict that was published
+	// under id, and whether there is one: it may never have been published, or not be
 	// kept any more. Of several under one id it is the first. It may take
 	// seconds, and tries again until ctx ends.
-	FindVerdict(ctx context.Context, id string) (data []byte, found bool, err error)
+	FindVerdict(ctx context.Context, id string) (header map[string]string, data []byte, found bool, err error)
 }

@@ -88,10 +88,10 @@ func (l *lateLog) PublishVerdict(ctx context.Context, subject, id string, header
 	return log.PublishVerdict(ctx, subject, id, header, data)
 }
 
-func (l *lateLog) FindVerdict(ctx context.Context, id string) ([]byte, bool, error) {
+func (l *lateLog) FindVerdict(ctx context.Context, id string) (map[string]string, []byte, bool, error) {
 	log, err := l.wait(ctx)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, false, err
 	}
 	return log.FindVerdict(ctx, id)
 }

@@ -16,6 +16,9 @@ import (
 // maxEnvelope bounds what is read of an envelope or an event, in bytes.
 const maxEnvelope = 8 << 20
 
+// clockTolerance is how far another's clock may be ahead.
+const clockTolerance = 5 * time.Minute
+
 // verifyOptions say which verdict is wanted.
 type verifyOptions struct {
 	keys      []string
@@ -145,7 +148,10 @@ func (o *verifyOptions) check(data []byte, keys []*attest.Key, now time.Time) (*
 			return nil, fmt.Errorf("the verdict is signed, and another one: want %s %q, have %.200q", w.what, w.want, w.have)
 		}
 	}
-	if age := now.Sub(v.EvaluatedAt); o.maxAge > 0 && age > o.maxAge {
+	switch age := now.Sub(v.EvaluatedAt); {
+	case o.maxAge > 0 && age < -clockTolerance:
+		return nil, fmt.Errorf("the verdict is signed, and of the future: it is of %s, and it is %s here", when(v.EvaluatedAt), when(now))
+	case o.maxAge > 0 && age > o.maxAge:
 		return nil, fmt.Errorf("the verdict is signed, and too old: it is of %s, %s ago, and may be %s old", when(v.EvaluatedAt), age.Round(time.Second), o.maxAge)
 	}
 	return found, nil

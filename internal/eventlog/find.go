@@ -7,7 +7,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// FindVerdict returns the data of the verdict that was published under an id (32
+// FindVerdict returns the header and the data of the verdict that was published under an id (32
 // hex digits; anything else is nobody's id), and whether the verdict stream holds
 // one. Of several under the same id the first one kept counts: a verdict does not
 // change once it was published, and the server tells duplicates apart for two
@@ -17,9 +17,9 @@ import (
 // by id, so it reads the headers of all verdicts before the wanted one: a few
 // seconds for a full stream. It blocks until then. An outage is waited out until
 // ctx ends; the error is ctx's or ErrClosed.
-func (l *Log) FindVerdict(ctx context.Context, id string) (data []byte, found bool, err error) {
+func (l *Log) FindVerdict(ctx context.Context, id string) (header map[string]string, data []byte, found bool, err error) {
 	if !isVerdictID(id) {
-		return nil, false, nil
+		return nil, nil, false, nil
 	}
 	v := &search{id: id, next: 1}
 	err = l.ask(ctx, func(s *session) error {
@@ -43,10 +43,14 @@ func (l *Log) FindVerdict(ctx context.Context, id string) (data []byte, found bo
 		case errors.Is(err, jetstream.ErrMsgNotFound):
 			err = nil // evicted since it was seen; another one may be behind it
 		case err == nil && m.Header.Get(jetstream.MsgIDHeader) == id:
-			return m.Data, true, nil
+			header = make(map[string]string, len(m.Header))
+			for name, values := range m.Header {
+				header[name] = values[0]
+			}
+			return header, m.Data, true, nil
 		}
 	}
-	return nil, false, err
+	return nil, nil, false, err
 }
 
 // isVerdictID reports whether a verdict can have this id.

@@ -43,7 +43,7 @@ func publishNumbered(t *testing.T, l *eventlog.Log, from, to int) {
 
 func requireVerdict(t *testing.T, l *eventlog.Log, id, want string) {
 	t.Helper()
-	data, found, err := l.FindVerdict(testContext(t), id)
+	_, data, found, err := l.FindVerdict(testContext(t), id)
 	require.NoError(t, err)
 	require.True(t, found, id)
 	require.Equal(t, want, string(data))
@@ -51,7 +51,7 @@ func requireVerdict(t *testing.T, l *eventlog.Log, id, want string) {
 
 func requireNoVerdict(t *testing.T, l *eventlog.Log, id string) {
 	t.Helper()
-	data, found, err := l.FindVerdict(testContext(t), id)
+	_, data, found, err := l.FindVerdict(testContext(t), id)
 	require.NoError(t, err)
 	require.False(t, found, id)
 	require.Nil(t, data)
@@ -183,7 +183,7 @@ func TestFindVerdictOutlivesAnOutage(t *testing.T) {
 	answered := make(chan answer, 1)
 	go func() {
 		var a answer
-		a.data, a.found, a.err = l.FindVerdict(testContext(t), verdictID(50))
+		_, a.data, a.found, a.err = l.FindVerdict(testContext(t), verdictID(50))
 		answered <- a
 	}()
 	n.start()

@@ -250,7 +250,7 @@ func TestBackpressure(t *testing.T) {
 	require.ErrorIs(t, l.Append(ctx, numbered("http", 1)), context.DeadlineExceeded)
 	_, err = l.Bounds(ctx)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	_, _, err = l.FindVerdict(ctx, verdictID(1))
+	_, _, _, err = l.FindVerdict(ctx, verdictID(1))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	n.start()
 	require.NoError(t, lane.Flush(testContext(t)), "it was only late")

@@ -591,7 +591,7 @@ func testClose(t *testing.T, fresh eventlog.Options) {
 	require.ErrorIs(t, err, eventlog.ErrClosed)
 	_, err = l.Bounds(ctx)
 	require.ErrorIs(t, err, eventlog.ErrClosed)
-	_, _, err = l.FindVerdict(ctx, verdictID(1))
+	_, _, _, err = l.FindVerdict(ctx, verdictID(1))
 	require.ErrorIs(t, err, eventlog.ErrClosed)
 	_, _, err = l.PublishVerdict(ctx, eventlog.VerdictSubject("a", "pass"), "v", nil, nil)
 	require.ErrorIs(t, err, eventlog.ErrClosed)

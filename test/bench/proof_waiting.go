@@ -139,4 +139,6 @@ func (l *proofLog) PublishVerdict(context.Context, string, string, map[string]st
 }
 
 // FindVerdict implements verifier.Log.
-func (l *proofLog) FindVerdict(context.Context, string) ([]byte, bool, error) { return nil, false, nil }
+func (l *proofLog) FindVerdict(context.Context, string) (map[string]string, []byte, bool, error) {
+	return nil, nil, false, nil
+}

@@ -16,6 +16,7 @@ const EnvelopeMediaType = "application/vnd.dsse.envelope.v1+json"
 
 // Signer signs with one key. Its methods may be called concurrently, and do not block.
 type Signer struct {
+	key       *Key
 	envelopes *dsse.EnvelopeSigner
 	version   string
 }
@@ -29,7 +30,7 @@ func NewSigner(key *Key, version string) (*Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Signer{envelopes, version}, nil
+	return &Signer{key, envelopes, version}, nil
 }
 
 // Verdict is the envelope, in JSON, of the statement that a verdict was given. Data is
@@ -50,6 +51,13 @@ func (s *Signer) Summary(v *verifier.Verdict, data []byte) ([]byte, error) {
 		return nil, err
 	}
 	return s.envelope(payload)
+}
+
+// Signed returns an error unless a signature, as SignVerdict has made it, is this key's and
+// of that data.
+func (s *Signer) Signed(data []byte, signature string) error {
+	_, err := CheckEvent(data, signature, s.key)
+	return err
 }
 
 func (s *Signer) envelope(payload []byte) ([]byte, error) {

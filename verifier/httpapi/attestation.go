@@ -20,6 +20,8 @@ type Attestor interface {
 	// Summary is the envelope of the verdict's verification summary, or an error that
 	// wraps attest.ErrNoSummary.
 	Summary(v *verifier.Verdict, data []byte) ([]byte, error)
+	// Signed returns an error unless a signature of the verdict is this signer's own.
+	Signed(data []byte, signature string) error
 }
 
 // paramPredicate says what an attestation holds.
@@ -35,6 +37,7 @@ const (
 var (
 	errNoSigner  = errors.New("this falcogate signs nothing: it was started without --signing-key")
 	errUndecided = errors.New("the gate has no verdict to be attested")
+	errNotOurs   = errors.New("the verdict was published without a signature of this falcogate's key, and gets none afterwards: whoever may publish to NATS could have written it")
 )
 
 // envelope is an answer that is not written as JSON again.
@@ -63,10 +66,11 @@ func (s *Server) attestVerdict(ctx context.Context, r request) (any, error) {
 	if errors.Is(all, access.ErrUnavailable) {
 		return nil, all
 	}
-	v, data, err := s.service.Published(ctx, r.params[paramVerdict].value)
+	published, err := s.service.Published(ctx, r.params[paramVerdict].value)
 	if err != nil {
 		return nil, err
 	}
+	v := published.Verdict
 	if all != nil {
 		err = s.demand(ctx, r.caller, access.Action{Verb: access.Get, Namespace: v.Namespace})
 		var forbidden *forbiddenError
@@ -77,7 +81,11 @@ func (s *Server) attestVerdict(ctx context.Context, r request) (any, error) {
 			return nil, err
 		}
 	}
-	return s.attest(ctx, r, v, data)
+	// Whoever may publish to NATS could have had a verdict of their own signed.
+	if s.attestor != nil && s.attestor.Signed(published.Data, published.Signature) != nil {
+		return nil, errNotOurs
+	}
+	return s.attest(ctx, r, v, published.Data)
 }
 
 // attest signs what the caller asks for of a verdict that they may see. An envelope holds
@@ -109,7 +117,7 @@ func refuseAttestation(w http.ResponseWriter, err error) bool {
 	switch {
 	case errors.Is(err, errNoSigner):
 		problem.Write(w, http.StatusNotImplemented, err.Error())
-	case errors.Is(err, errUndecided), errors.Is(err, attest.ErrNoSummary):
+	case errors.Is(err, errUndecided), errors.Is(err, errNotOurs), errors.Is(err, attest.ErrNoSummary):
 		problem.Write(w, http.StatusConflict, err.Error())
 	default:
 		return false

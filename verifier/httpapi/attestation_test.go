@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,7 +40,7 @@ const imageDigest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495
 
 func TestAttestation(t *testing.T) {
 	signer, key := newSigner(t)
-	r := start(t, func(o *httpapi.Options) { o.Attestor = signer })
+	r := start(t, func(o *httpapi.Options) { o.Attestor = signer }, signer)
 	client, err := httpapi.NewClient(r.base, r.http)
 	require.NoError(t, err)
 	for _, spec := range []string{
@@ -79,12 +80,26 @@ func TestAttestation(t *testing.T) {
 	requireProblem(t, res, body, http.StatusBadRequest, "predicate", "want verdict or vsa")
 	res, body = r.get(t, "/v1/verdicts/0123456789abcdef0123456789abcdef/attestation")
 	requireProblem(t, res, body, http.StatusNotFound, "", "no verdict")
+
+	// What somebody else has published is not signed for them, whatever they copy.
+	real := r.log.Verdicts()[0]
+	forged := strings.NewReplacer(real.ID, "0000000000000000000000000000000f", `"verdict":"fail","passed":false`, `"verdict":"pass","passed":true`).Replace(string(real.Data))
+	require.NotEqual(t, string(real.Data), forged)
+	for id, header := range map[string]map[string]string{"0000000000000000000000000000000f": nil, "0000000000000000000000000000000e": real.Header} {
+		data := strings.Replace(forged, "0000000000000000000000000000000f", id, 1)
+		_, _, err = r.log.PublishVerdict(t.Context(), "falcogate.verdict.shadow-1.pass", id, header, []byte(data))
+		require.NoError(t, err)
+		for _, predicate := range []string{"", "?predicate=vsa"} {
+			res, body = r.get(t, "/v1/verdicts/"+id+"/attestation"+predicate)
+			requireProblem(t, res, body, http.StatusConflict, "", "without a signature of this falcogate")
+		}
+	}
 }
 
 // An envelope holds the whole verdict: who would be withheld some of it gets none.
 func TestAttestationWithholds(t *testing.T) {
 	signer, _ := newSigner(t)
-	g := startGuarded(t, "token", func(o *httpapi.Options) { o.Attestor = signer })
+	g := startGuarded(t, "token", func(o *httpapi.Options) { o.Attestor = signer }, signer)
 	fillLeaky(g.rig.log)
 	res, body := g.as(t, bothAll, `POST /v1/gates {"id":"g","namespace":"shop","since":"2026-11-23T06:12:00Z","until":"2026-11-23T06:29:00Z","severity":"debug","baseline":{"namespace":"cart"},"digest":"`+imageDigest+`"}`)
 	require.Equal(t, http.StatusCreated, res.StatusCode, body)

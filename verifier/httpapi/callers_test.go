@@ -22,6 +22,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/falcogate/falcogate/verifier"
 	"github.com/falcogate/falcogate/verifier/access"
 	"github.com/falcogate/falcogate/verifier/httpapi"
 )
@@ -137,7 +138,7 @@ func (l *logBuffer) String() string {
 var modes = []string{"token", "mtls", "kubernetes"}
 
 // startGuarded starts a server in one of the modes.
-func startGuarded(t *testing.T, mode string, change func(*httpapi.Options)) *guardedRig {
+func startGuarded(t *testing.T, mode string, change func(*httpapi.Options), signer ...verifier.Signer) *guardedRig {
 	t.Helper()
 	file, err := access.Parse([]byte(authFile))
 	require.NoError(t, err)
@@ -160,7 +161,7 @@ func startGuarded(t *testing.T, mode string, change func(*httpapi.Options)) *gua
 		if change != nil {
 			change(o)
 		}
-	})
+	}, signer...)
 	for _, caller := range callers {
 		transport := &http.Transport{}
 		if mode == "mtls" {

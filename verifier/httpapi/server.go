@@ -44,9 +44,9 @@ type Service interface {
 	// verifier.ErrNoVerdict or verifier.ErrBusy, or what may returns for the
 	// verdict's namespace.
 	Explain(ctx context.Context, id string, may func(ctx context.Context, namespace string) error) (*verifier.Explanation, error)
-	// Published returns a published verdict and its data, or an error that wraps
+	// Published returns a published verdict, or an error that wraps
 	// verifier.ErrNoVerdict or verifier.ErrBusy.
-	Published(ctx context.Context, id string) (*verifier.Verdict, []byte, error)
+	Published(ctx context.Context, id string) (*verifier.Published, error)
 	// Diagnose says what each sensor lacks for proof.
 	Diagnose(ctx context.Context) *verifier.Diagnosis
 }

@@ -44,16 +44,20 @@ type rig struct {
 	base   string
 }
 
-func start(t *testing.T, change func(*httpapi.Options)) *rig {
+func start(t *testing.T, change func(*httpapi.Options), signer ...verifier.Signer) *rig {
 	t.Helper()
 	log := memlog.New()
 	now := func() time.Time { return clock }
 	metrics := prometheus.NewPedanticRegistry()
 	tail := verifier.NewTail(verifier.TailOptions{Log: log, Now: now, Registerer: metrics})
-	service := verifier.NewService(verifier.ServiceOptions{
+	options := verifier.ServiceOptions{
 		Log: log, Tail: tail, Now: now, Registerer: metrics, CatchUp: time.Second,
 		Subject: func(namespace, verdict string) string { return "falcogate.verdict." + namespace + "." + verdict },
-	})
+	}
+	if len(signer) > 0 {
+		options.Signer = signer[0]
+	}
+	service := verifier.NewService(options)
 	store := memlog.NewGates()
 	gates := verifier.NewGates(verifier.GatesOptions{Service: service, Store: store, MaxOpen: 1000, Registerer: metrics})
 	opts := httpapi.Options{

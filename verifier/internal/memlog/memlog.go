@@ -217,19 +217,19 @@ func (l *Log) PublishVerdict(ctx context.Context, subject, id string, header map
 }
 
 // FindVerdict implements verifier.Log.
-func (l *Log) FindVerdict(ctx context.Context, id string) ([]byte, bool, error) {
+func (l *Log) FindVerdict(ctx context.Context, id string) (map[string]string, []byte, bool, error) {
 	l.mu.Lock()
 	verdicts, down := l.verdicts, l.down
 	l.mu.Unlock()
 	if down != nil {
 		// As the real log: it tries until ctx ends.
 		<-ctx.Done()
-		return nil, false, errors.Join(down, ctx.Err())
+		return nil, nil, false, errors.Join(down, ctx.Err())
 	}
 	for _, v := range verdicts {
 		if v.ID == id {
-			return v.Data, true, nil
+			return v.Header, v.Data, true, nil
 		}
 	}
-	return nil, false, nil
+	return nil, nil, false, nil
 }
