@@ -24,13 +24,8 @@ func (g *Gates) watchPass(ctx context.Context, e *gateEntry, gate *Gate, work ga
 	hosts := gate.Verdict.Policy.HostAlerts == HostFail
 	late := false
 	g.service.tail.View(func(state *correlate.State, _ uint64) {
-		if late = ask.someAlert(state, hosts); late {
-			return
-		}
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if e.revision == work.revision && e.waiter == nil {
-			e.waiter = g.service.tail.enterPassed(&ask, hosts, func() { g.woken(e, work.revision) })
+		if late = ask.someAlert(state, hosts); !late {
+			g.waitForLate(e, &ask, hosts, work)
 		}
 	})
 	if !late {
@@ -41,6 +36,16 @@ func (g *Gates) watchPass(ctx context.Context, e *gateEntry, gate *Gate, work ga
 		g.again(ctx, e, work, "looking for what contradicts a pass", err)
 	case found != nil:
 		g.note(ctx, e, found, work)
+	}
+}
+
+// waitForLate has a gate that has passed woken by the next alert that may contradict it.
+// The caller looks at the state meanwhile, so that none is missed.
+func (g *Gates) waitForLate(e *gateEntry, ask *asked, hosts bool, work gateWork) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if e.revision == work.revision && e.waiter == nil {
+		e.waiter = g.service.tail.enterPassed(ask, hosts, func() { g.woken(e, work.revision) })
 	}
 }
 
@@ -84,13 +89,8 @@ func (g *Gates) contradict(ctx context.Context, e *gateEntry, ask *asked, hosts 
 	err = s.readTold(ctx, &again, func() (err error) {
 		s.tail.View(func(state *correlate.State, asOf uint64) {
 			v, lists, err = judge(state, asOf, &again, nil)
-			if err != nil || v.Verdict == Fail {
-				return
-			}
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			if e.revision == work.revision && e.waiter == nil {
-				e.waiter = s.tail.enterPassed(ask, hosts, func() { g.woken(e, work.revision) })
+			if err == nil && v.Verdict != Fail {
+				g.waitForLate(e, ask, hosts, work)
 			}
 		})
 		return err

@@ -60,12 +60,21 @@ func (s *Signer) Signed(data []byte, signature string) error {
 	return err
 }
 
+// envelope signs a payload and writes the envelope in JSON.
 func (s *Signer) envelope(payload []byte) ([]byte, error) {
+	signed, err := s.sign(payload)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(signed, json.Deterministic(true))
+}
+
+func (s *Signer) sign(payload []byte) (*dsse.Envelope, error) {
 	signed, err := s.envelopes.SignPayload(context.Background(), PayloadType, payload)
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
-	return json.Marshal(signed, json.Deterministic(true))
+	return signed, nil
 }
 
 // signatures are an envelope without its payload, which whoever has the verdict can make.
@@ -81,9 +90,9 @@ func (s *Signer) SignVerdict(v *verifier.Verdict, data []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	signed, err := s.envelopes.SignPayload(context.Background(), PayloadType, payload)
+	signed, err := s.sign(payload)
 	if err != nil {
-		return "", fmt.Errorf("signing: %w", err)
+		return "", err
 	}
 	header, err := json.Marshal(signatures{signed.PayloadType, signed.Signatures}, json.Deterministic(true))
 	return string(header), err

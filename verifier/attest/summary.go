@@ -15,11 +15,8 @@ import (
 // ErrNoSummary is why a verdict has no verification summary.
 var ErrNoSummary = errors.New("there is no verification summary of this verdict")
 
-// Labels of a gate that a summary repeats.
-const (
-	// ResourceLabel is the URI of what was verified.
-	ResourceLabel = "resource-uri"
-)
+// ResourceLabel is the label of a gate that has the URI of what was verified.
+const ResourceLabel = "resource-uri"
 
 // summary is the predicate of a verification summary attestation, as
 // https://slsa.dev/verification_summary/v1 has it.

@@ -65,13 +65,9 @@ func check(e *dsse.Envelope, keys []*Key) (*Verified, error) {
 	if e.PayloadType != PayloadType {
 		return nil, fmt.Errorf("want an envelope with %s, have one with %.100q", PayloadType, e.PayloadType)
 	}
-	accepted, err := ev.Verify(context.Background(), e)
+	accepted, payload, err := ev.VerifyAndDecode(context.Background(), e)
 	if err != nil || len(accepted) == 0 {
 		return nil, fmt.Errorf("%w: none of the keys given has signed this", ErrNotSigned)
-	}
-	payload, err := e.DecodeB64Payload()
-	if err != nil {
-		return nil, err
 	}
 	var s statement
 	if err := json.Unmarshal(payload, &s, jsontext.AllowInvalidUTF8(true)); err != nil {

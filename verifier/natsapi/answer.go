@@ -2,7 +2,6 @@ package natsapi
 
 import (
 	"bytes"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -10,9 +9,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 )
-
-// newReader reads a slice, as its own type so that nothing of it is copied.
-func newReader(data []byte) io.Reader { return bytes.NewReader(data) }
 
 // answer is the HTTP interface's answer while it is written. It implements
 // http.ResponseWriter, and the deadlines that the interface sets, which bound what is

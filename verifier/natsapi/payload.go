@@ -1,6 +1,7 @@
 package natsapi
 
 import (
+	"bytes"
 	"fmt"
 	"net/url"
 
@@ -46,7 +47,7 @@ func readMembers(payload []byte) (members, error) {
 		return nil, &badPayloadError{"", `the payload is no JSON object: want {"namespace": …, "since": …}, or nothing`}
 	}
 	var list members
-	dec := jsontext.NewDecoder(newReader(object))
+	dec := jsontext.NewDecoder(bytes.NewReader(object))
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, &badPayloadError{"", err.Error()}
 	}

@@ -1,6 +1,7 @@
 package natsapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -181,7 +182,7 @@ func (s *Service) ask(e *endpoint, req micro.Request) *answer {
 		problem.Write(a, http.StatusBadRequest, err.Error())
 		return a
 	}
-	r, err := http.NewRequestWithContext(s.requests, e.method, target, newReader(body))
+	r, err := http.NewRequestWithContext(s.requests, e.method, target, bytes.NewReader(body))
 	if err != nil {
 		problem.Write(a, http.StatusBadRequest, "the payload makes no request: "+err.Error())
 		return a
