@@ -57,9 +57,10 @@ func (a *answer) respond(req micro.Request) error {
 			header[name] = values
 		}
 	}
-	with := micro.WithHeaders(micro.Headers(header))
-	if a.status < http.StatusMultipleChoices {
-		return req.Respond(a.body.Bytes(), with)
+	if a.status >= http.StatusMultipleChoices {
+		// What req.Error does, which writes to what the library reads when the handler is
+		// done: it has returned long before this.
+		header[micro.ErrorCodeHeader], header[micro.ErrorHeader] = []string{strconv.Itoa(a.status)}, []string{http.StatusText(a.status)}
 	}
-	return req.Error(strconv.Itoa(a.status), http.StatusText(a.status), a.body.Bytes(), with)
+	return req.Respond(a.body.Bytes(), micro.WithHeaders(micro.Headers(header)))
 }
