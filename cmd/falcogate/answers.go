@@ -70,6 +70,7 @@ func (p *parts) startAPI(ctx context.Context) error {
 	}
 	if p.service != nil {
 		options.Service, options.Gates = p.service, p.gates
+		options.Rollouts = verifier.NewRollouts(rolloutStore{p.log}, nil)
 		if p.signer != nil {
 			options.Attestor = p.signer
 		}

@@ -17,10 +17,7 @@ func (s gateStore) Put(ctx context.Context, id string, data []byte, revision uin
 		return 0, err
 	}
 	next, err := log.PutGate(ctx, id, data, revision)
-	if errors.Is(err, eventlog.ErrGateChanged) {
-		err = verifier.ErrGateChanged
-	}
-	return next, err
+	return next, gateChanged(err)
 }
 
 func (s gateStore) Get(ctx context.Context, id string) ([]byte, uint64, error) {
@@ -51,4 +48,32 @@ func (s gateStore) Watch(ctx context.Context, fn func([]verifier.GateChange, boo
 		}
 		return fn(all, whole)
 	})
+}
+
+// rolloutStore is the event log as the rollouts' store. It waits for the log to be there.
+type rolloutStore struct{ late *lateLog }
+
+func (s rolloutStore) Put(ctx context.Context, canary string, data []byte, revision uint64) (uint64, error) {
+	log, err := s.late.wait(ctx)
+	if err != nil {
+		return 0, err
+	}
+	next, err := log.PutRollout(ctx, canary, data, revision)
+	return next, gateChanged(err)
+}
+
+func (s rolloutStore) Get(ctx context.Context, canary string) ([]byte, uint64, error) {
+	log, err := s.late.wait(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	return log.Rollout(ctx, canary)
+}
+
+// gateChanged is the log's error as the verifier knows it.
+func gateChanged(err error) error {
+	if errors.Is(err, eventlog.ErrGateChanged) {
+		return verifier.ErrGateChanged
+	}
+	return err
 }

@@ -21,7 +21,17 @@ var ErrGateChanged = errors.New("the gate was changed by another")
 // error is ErrGateChanged, ctx's, ErrClosed, or wraps ErrTooLarge or ErrRefused.
 // It may be called concurrently.
 func (l *Log) PutGate(ctx context.Context, id string, data []byte, revision uint64) (uint64, error) {
-	m := nats.NewMsg(gatePrefix + EncodeName(id))
+	return l.putLatest(ctx, gatePrefix+EncodeName(id), data, revision)
+}
+
+// PutRollout stores what is known of a canary, as PutGate does with a gate.
+func (l *Log) PutRollout(ctx context.Context, canary string, data []byte, revision uint64) (uint64, error) {
+	return l.putLatest(ctx, rolloutPrefix+EncodeName(canary), data, revision)
+}
+
+// putLatest stores the latest word on a subject of the gates' stream.
+func (l *Log) putLatest(ctx context.Context, subject string, data []byte, revision uint64) (uint64, error) {
+	m := nats.NewMsg(subject)
 	m.Data = data
 	// The server compares ids before revisions, so a second try is known as one.
 	m.Header.Set(jetstream.MsgIDHeader, l.tries.Next())
@@ -47,9 +57,19 @@ func (l *Log) PutGate(ctx context.Context, id string, data []byte, revision uint
 // Gate returns what a gate is now, and its revision; zero when there is none. An
 // outage is waited out until ctx ends.
 func (l *Log) Gate(ctx context.Context, id string) (data []byte, revision uint64, err error) {
+	return l.latest(ctx, gatePrefix+EncodeName(id))
+}
+
+// Rollout returns what is known of a canary, as Gate does with a gate.
+func (l *Log) Rollout(ctx context.Context, canary string) (data []byte, revision uint64, err error) {
+	return l.latest(ctx, rolloutPrefix+EncodeName(canary))
+}
+
+// latest is the latest word on a subject of the gates' stream.
+func (l *Log) latest(ctx context.Context, subject string) (data []byte, revision uint64, err error) {
 	err = l.ask(ctx, func(s *session) error {
 		// A replica, which a direct get may be answered by, can be behind what was just put.
-		request, err := json.Marshal(map[string]string{"last_by_subj": gatePrefix + EncodeName(id)})
+		request, err := json.Marshal(map[string]string{"last_by_subj": subject})
 		if err != nil {
 			return done(err)
 		}

@@ -125,3 +125,41 @@ func testWatchGates(t *testing.T, fresh eventlog.Options) {
 	})
 	require.NoError(t, err, "with the context it just ends")
 }
+
+// What is known of canaries stands beside the gates, and is none of them.
+func testRollouts(t *testing.T, fresh eventlog.Options) {
+	ctx := testContext(t)
+	l := open(t, fresh)
+	_, revision, err := l.Rollout(ctx, "shop/web")
+	require.NoError(t, err)
+	require.Zero(t, revision)
+	revision, err = l.PutRollout(ctx, "shop/web", []byte("1"), 0)
+	require.NoError(t, err)
+	_, err = l.PutRollout(ctx, "shop/web", []byte("another"), 0)
+	require.ErrorIs(t, err, eventlog.ErrGateChanged)
+	revision, err = l.PutRollout(ctx, "shop/web", []byte("2"), revision)
+	require.NoError(t, err)
+	for _, id := range []string{"rollout", "rollout.shop=2Fweb", "shop/web"} {
+		_, err = l.PutGate(ctx, id, []byte("gate"), 0)
+		require.NoError(t, err)
+	}
+	data, at, err := l.Rollout(ctx, "shop/web")
+	require.NoError(t, err)
+	require.Equal(t, "2", string(data))
+	require.Equal(t, revision, at)
+
+	enough := errors.New("enough")
+	var ids []string
+	err = l.WatchGates(ctx, func(changes []eventlog.GateChange, whole bool) error {
+		for _, c := range changes {
+			require.Equal(t, "gate", string(c.Data))
+			ids = append(ids, c.ID)
+		}
+		if whole {
+			return enough
+		}
+		return nil
+	})
+	require.ErrorIs(t, err, enough)
+	require.ElementsMatch(t, []string{"rollout", "rollout.shop=2Fweb", "shop/web"}, ids)
+}

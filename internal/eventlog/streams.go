@@ -72,7 +72,7 @@ func verdictConfig(o *Options) jetstream.StreamConfig {
 	}
 }
 
-// gateConfig is the stream of gates: the latest word on each, and no more.
+// gateConfig is the stream of gates and rollouts: the latest word on each, and no more.
 func gateConfig(o *Options) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:              GateStream,

@@ -9,11 +9,13 @@ import (
 	"github.com/falcogate/falcogate/correlate"
 )
 
-// Subjects of the two streams.
+// Subjects of the streams. What is known of a canary stands beside the gates; its subject
+// is none that a gate's id makes.
 const (
 	logPrefix     = "falcogate.log."
 	verdictPrefix = "falcogate.verdict."
 	gatePrefix    = "falcogate.gate."
+	rolloutPrefix = gatePrefix + "rollout."
 )
 
 const (

@@ -42,6 +42,7 @@ var suite = map[string]func(t *testing.T, fresh eventlog.Options){
 	"find one published twice":   testFindTwice,
 	"find an evicted verdict":    testFindEvicted,
 	"gates":                      testGates,
+	"rollouts":                   testRollouts,
 	"watch of gates":             testWatchGates,
 	"close":                      testClose,
 	"an error of the tail's own": testTailError,

@@ -1,6 +1,10 @@
 package httpapi
 
-import "time"
+import (
+	"bytes"
+	"net/http"
+	"time"
+)
 
 // Paths are the routes of a server, method and path.
 func (s *Server) Paths() (all []string) {
@@ -13,3 +17,25 @@ func (s *Server) Paths() (all []string) {
 // KeepAlive sets how often a stream of events has something to read at least. Call it
 // before Start.
 func (s *Server) KeepAlive(interval time.Duration) { s.interval = interval }
+
+// ReadHook reads what a hook of Flagger asks, as parameters of a verdict.
+func ReadHook(body []byte, now time.Time) (map[string]string, error) {
+	r, err := http.NewRequest(http.MethodPost, "/v1/flagger/gate", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	h, err := readHook(nil, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.message().Check(); err != nil {
+		return nil, err
+	}
+	q, err := h.question(now)
+	asked := map[string]string{}
+	for name, p := range q.params {
+		asked[name] = p.value
+	}
+	return asked, err
+}

@@ -49,6 +49,9 @@ func (s *Server) table() (all []route) {
 			route{get, "/v1/gates/{id}/attestation", s.answering(inPath(paramID, []string{paramPredicate}), nil, s.attestGate)},
 		)
 	}
+	if s.service != nil && s.rollouts != nil {
+		all = append(all, s.flaggerRoutes()...)
+	}
 	all = append(all, route{get, "/healthz", s.getHealth}, route{get, "/readyz", s.getReady})
 	if s.gatherer != nil {
 		scrape := promhttp.HandlerFor(s.gatherer, promhttp.HandlerOpts{}).ServeHTTP

@@ -65,6 +65,8 @@ type Options struct {
 	Service Service
 	// Gates serves gates; it goes with Service. Nil leaves them out.
 	Gates Gates
+	// Rollouts serves the webhooks of Flagger; it goes with Service. Nil leaves them out.
+	Rollouts Rollouts
 	// Attestor signs verdicts for who asks; nil signs none.
 	Attestor Attestor
 	// Ready says what is missing for answers to be had, nil when nothing is.
@@ -82,6 +84,7 @@ type Options struct {
 type Server struct {
 	service  Service
 	gates    Gates
+	rollouts Rollouts
 	attestor Attestor
 	guard    access.Guard
 	anywhere bool // a guard was given
@@ -109,6 +112,7 @@ func NewServer(opts Options) *Server {
 	s := &Server{
 		service:  opts.Service,
 		gates:    opts.Gates,
+		rollouts: opts.Rollouts,
 		attestor: opts.Attestor,
 		guard:    opts.Guard,
 		anywhere: opts.Guard != nil,

@@ -61,7 +61,7 @@ func start(t *testing.T, change func(*httpapi.Options), signer ...verifier.Signe
 	store := memlog.NewGates()
 	gates := verifier.NewGates(verifier.GatesOptions{Service: service, Store: store, MaxOpen: 1000, Registerer: metrics})
 	opts := httpapi.Options{
-		Listen: "127.0.0.1:0", Service: service, Gates: gates, Ready: service.Ready, Gatherer: metrics, Registerer: metrics,
+		Listen: "127.0.0.1:0", Service: service, Gates: gates, Rollouts: verifier.NewRollouts(memlog.NewGates(), now), Ready: service.Ready, Gatherer: metrics, Registerer: metrics,
 	}
 	if change != nil {
 		change(&opts)
