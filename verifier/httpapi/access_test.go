@@ -128,7 +128,7 @@ var matrix = map[string]map[string][]int{
 		`POST /v1/flagger/gate`:                                               {401, 401, 415, 415, 415, 415, 415},
 	},
 	"POST /v1/flagger/rollback": {`POST /v1/flagger/rollback ` + hook(`"since":"10m"`): {401, 401, 403, 403, 200, 403, 200}},
-	"POST /v1/flagger/event":    {`POST /v1/flagger/event ` + hook(`"eventMessage":"Halt"`): {401, 401, 403, 403, 200, 403, 200}},
+	"POST /v1/flagger/event":    {`POST /v1/flagger/event {"name":"told","namespace":"shop","phase":"Progressing","checksum":"a"}`: {401, 401, 403, 403, 200, 403, 200}},
 	"GET /v1/diagnosis":         {"GET /v1/diagnosis": {401, 401, 403, 403, 403, 200, 200}},
 	"GET /v1/alerts": {
 		"GET /v1/alerts":                    {401, 401, 403, 403, 403, 200, 200},

@@ -93,7 +93,7 @@ func (h *flaggerHook) with(name, value string) *flaggerHook {
 // the window.
 func (h *flaggerHook) over() bool {
 	switch h.Phase {
-	case "", "Initializing", "Initialized", "Finalising", "Succeeded", "Failed", "Terminating", "Terminated":
+	case "", "Initializing", "Initialized", "Finalising", "Succeeded", "Failed", "Terminating", "Terminated": //nolint:misspell // Flagger's own words
 		return true
 	}
 	return false
