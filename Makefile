@@ -21,6 +21,9 @@ KUBERNETES         := $(addprefix $(KUBERNETES_BIN)/,kube-apiserver kube-control
 KUBERNETES_LDFLAGS := -s -w $(foreach package,k8s.io/component-base/version k8s.io/client-go/pkg/version, \
 	-X $(package).gitVersion=$(KUBERNETES_VERSION))
 
+# Each delivery system whose code we run has a module graph of its own.
+CLIENT_MODULES := $(patsubst %/go.mod,%,$(wildcard test/clients/go.mod test/clients/*/go.mod))
+
 HISTORIES     ?= 1000000
 CHAOS_GATES   ?= 400
 CHAOS_SEED    ?=
@@ -35,7 +38,7 @@ MUTATE_TESTS   ?= ./correlate,./verifier
 MUTATE_RUN     ?= → (true|false)$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-chaos test-kubernetes lint fmt fuzz soak chaos mutate bench demo clean
+.PHONY: help build test test-chaos test-clients test-kubernetes lint fmt fuzz soak chaos mutate bench demo clean
 
 help: ## Show what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,10 +56,14 @@ test-kubernetes: $(KUBERNETES_BIN)/etcd $(KUBERNETES) $(KUBERNETES_BIN)/kwok ## 
 test-chaos: ## Kill, stop and cut off NATS servers and replicas while 40 gates are open
 	cd test/chaos && $(GO) test -count=1 -timeout 15m -v .
 
+test-clients: ## Run the code of delivery systems against a running falcogate
+	@for module in $(CLIENT_MODULES); do echo "$$module"; (cd $$module && $(GO) test -count=1 -timeout 15m ./...) || exit 1; done
+
 lint: $(GOLANGCI_LINT) ## Check format, style and the direction of imports
 	$(GOLANGCI_LINT) run ./...
 	cd test/bench && $(GO) vet ./...
 	cd test/chaos && $(GO) vet ./...
+	@for module in $(CLIENT_MODULES); do echo "$$module"; (cd $$module && $(GO) vet ./...) || exit 1; done
 	cd test/kubernetes && $(GO) vet ./...
 	cd test/mutate && $(GO) vet ./...
 

@@ -1,0 +1,61 @@
+package daemon
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// program is the falcogate that Main has built.
+var program string
+
+// Main builds falcogate, runs the tests and returns the exit code of both.
+func Main(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "falcogate-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "falcogate")
+	build := exec.Command("go", "build", "-o", program, "./cmd/falcogate")
+	if build.Dir, err = root(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building falcogate: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// Program is the path of falcogate.
+func Program() string { return program }
+
+// Root is the folder that has falcogate's go.mod.
+func Root(t testing.TB) string {
+	t.Helper()
+	dir, err := root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for at := dir; at != filepath.Dir(at); at = filepath.Dir(at) {
+		mod, err := os.ReadFile(filepath.Join(at, "go.mod"))
+		if err == nil && bytes.HasPrefix(mod, []byte("module github.com/falcogate/falcogate\n")) {
+			return at, nil
+		}
+	}
+	return "", fmt.Errorf("no folder above %s has the go.mod of falcogate", dir)
+}
