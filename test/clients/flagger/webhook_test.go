@@ -14,8 +14,8 @@ import (
 	"github.com/falcogate/falcogate/test/clients/daemon"
 )
 
-// canary is one that is being rolled out, at a revision.
-func canary(name, namespace, revision string) *flaggerv1.Canary {
+// underWay is a canary that is being rolled out, at a revision.
+func underWay(name, namespace, revision string) *flaggerv1.Canary {
 	return &flaggerv1.Canary{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace},
 		Status:     flaggerv1.CanaryStatus{Phase: flaggerv1.CanaryPhaseProgressing, LastAppliedSpec: revision},
@@ -52,7 +52,7 @@ func TestVerdicts(t *testing.T) {
 	d.Play(t, "clean/http.jsonl.gz") // shadow-clean keeps quiet, and shop does not
 	seen(t, d)
 	t.Run("pass", func(t *testing.T) {
-		c := canary("web", "shadow-clean", "1")
+		c := underWay("web", "shadow-clean", "1")
 		require.NoError(t, controller.CallEventWebhook(c, webhook(d, "event"), "New revision detected!", "Normal"))
 		require.NoError(t, call(c, webhook(d, "gate")))
 		require.ErrorContains(t, call(c, webhook(d, "rollback")), "no reason to roll back: ")
@@ -62,11 +62,11 @@ func TestVerdicts(t *testing.T) {
 		w := webhook(d, "gate")
 		w.Retries = 2
 		begun := time.Now()
-		require.NoError(t, call(canary("again", "shadow-clean", "1"), w))
+		require.NoError(t, call(underWay("again", "shadow-clean", "1"), w))
 		require.GreaterOrEqual(t, time.Since(begun), 5*time.Second)
 	})
 	t.Run("fail", func(t *testing.T) {
-		c := canary("web", "shop", "1")
+		c := underWay("web", "shop", "1")
 		require.ErrorContains(t, call(c, webhook(d, "gate", "since", "5m", "severity", "notice")), "fail: ")
 		require.NoError(t, call(c, webhook(d, "rollback", "severity", "notice")))
 		require.ErrorContains(t, call(c, webhook(d, "gate", "severity", "notice")), "fail: ", "when the revision began is known by now")
@@ -77,13 +77,13 @@ func TestVerdicts(t *testing.T) {
 func TestInconclusive(t *testing.T) {
 	d := daemon.Start(t)
 	d.Replay(t, "clean/http.jsonl.gz")
-	c := canary("web", "shadow-clean", "1")
+	c := underWay("web", "shadow-clean", "1")
 	require.ErrorContains(t, call(c, webhook(d, "gate", "since", "1h", "wait", "0")), "giving up after 1 attempt", "503")
 	require.ErrorContains(t, call(c, webhook(d, "gate", "wait", "0", "on_inconclusive", "fail")), "inconclusive: ")
 	require.ErrorContains(t, call(c, webhook(d, "rollback")), "no reason to roll back: inconclusive: ")
 
 	t.Run("time-out", func(t *testing.T) {
-		pending := canary("pending", "shadow-clean", "1")
+		pending := underWay("pending", "shadow-clean", "1")
 		gate := webhook(d, "gate", "since", "1s")
 		gate.Timeout = "1s"
 		require.ErrorContains(t, call(pending, gate), "Client.Timeout exceeded")
@@ -112,7 +112,7 @@ func TestInconclusive(t *testing.T) {
 func TestStartSurvives(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "kept")
 	d := daemon.Start(t, "--data-dir", data)
-	c := canary("web", "shop", "1")
+	c := underWay("web", "shop", "1")
 	require.NoError(t, controller.CallEventWebhook(c, webhook(d, "event"), "New revision detected!", "Normal"))
 	d.Kill(t)
 	d = daemon.Start(t, "--data-dir", data)
@@ -126,7 +126,7 @@ func TestToken(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "callers.yaml")
 	require.NoError(t, os.WriteFile(file, []byte("callers:\n- {name: flagger, token: flagger-of-the-shop-0123, namespaces: [shop], verbs: [create]}\n"), 0o600))
 	d := daemon.Start(t, "--auth", "token", "--auth-file", file)
-	c := canary("web", "shop", "1")
+	c := underWay("web", "shop", "1")
 	gate := func(namespace, token string) error {
 		c.Namespace = namespace
 		return call(c, webhook(d, "gate", "since", "1m", "wait", "0", "evidence", "none", "token", token))
