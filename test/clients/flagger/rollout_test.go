@@ -45,10 +45,10 @@ func TestPromotion(t *testing.T) {
 // It rolls back a revision in whose namespace Falco sees something.
 func TestRollback(t *testing.T) {
 	d := daemon.Start(t)
+	d.Play(t, "clean/http.jsonl.gz") // its first alert in shop comes after 9 s
 	calls := listen(t, d)
 	f := start(t, "shop", calls, 100)
 	f.initialise(t)
-	d.Play(t, "clean/http.jsonl.gz")
 	require.Equal(t, flaggerv1.CanaryPhaseFailed, f.rollOut(t))
 	t.Logf("\n%s", calls)
 
