@@ -29,7 +29,7 @@ func ReadHook(body []byte, now time.Time) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := h.message().Check(); err != nil {
+	if err := h.check(); err != nil {
 		return nil, err
 	}
 	q, err := h.question(now)

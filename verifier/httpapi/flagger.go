@@ -63,7 +63,7 @@ func (s *Server) hooked(answer func(context.Context, access.Caller, *flaggerHook
 			err = wrong
 		}
 		if err == nil {
-			err = h.message().Check()
+			err = h.check()
 		}
 		if err == nil {
 			err = s.demand(r.Context(), caller, access.Action{Verb: access.Create, Namespace: h.Namespace})
@@ -143,6 +143,9 @@ func (s *Server) flaggerEvent(ctx context.Context, _ access.Caller, h *flaggerHo
 	if err != nil {
 		return hookAnswer{}, err
 	}
+	if h.Checksum == "" {
+		return hookAnswer{http.StatusOK, "not noted: the event has no checksum"}, nil
+	}
 	if rollout.Start.IsZero() {
 		return hookAnswer{http.StatusOK, fmt.Sprintf("noted: no rollout of %s/%s is under way", h.Namespace, h.Name)}, nil
 	}
@@ -179,8 +182,12 @@ func (s *Server) flaggerRollback(ctx context.Context, caller access.Caller, h *f
 	return hookAnswer{http.StatusConflict, "no reason to roll back: " + line}, nil
 }
 
-// hear takes note of a message within what Flagger waits for.
+// hear takes note of a message within what Flagger waits for. What names no revision
+// can't be told from what was heard of another.
 func (s *Server) hear(ctx context.Context, m verifier.RolloutMessage) (verifier.Rollout, error) {
+	if m.Checksum == "" {
+		return verifier.Rollout{}, nil
+	}
 	bounded, cancel := context.WithTimeout(ctx, rolloutTimeout)
 	defer cancel()
 	rollout, err := s.rollouts.Hear(bounded, m)
@@ -217,6 +224,8 @@ func (s *Server) hookVerdict(ctx context.Context, caller access.Caller, h *flagg
 	}
 	start := rollout.Start
 	switch {
+	case start.IsZero() && q.since.IsZero() && h.Checksum == "":
+		return "inconclusive: this Flagger sends no checksum, so that it is not known since when alerts count; give the webhook's metadata a since", verifier.Inconclusive, q, nil
 	case start.IsZero() && q.since.IsZero():
 		return fmt.Sprintf("inconclusive: nothing was heard of this revision of %s/%s before its rollout was over (phase %s), so that it is not known since when alerts count; give the webhook's metadata a since, or let Flagger send its events to /v1/flagger/event",
 			h.Namespace, h.Name, h.Phase), verifier.Inconclusive, q, nil

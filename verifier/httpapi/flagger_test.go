@@ -141,6 +141,28 @@ func TestFlaggerStart(t *testing.T) {
 	require.Equal(t, "the event log, which keeps since when alerts count for a canary, can't be reached at present: nothing is known", line)
 }
 
+// An older Flagger sends no checksum: then since alone counts.
+func TestFlaggerWithoutChecksum(t *testing.T) {
+	r := start(t, nil)
+	r.log.Append(clock, inPod("shop", "web", 15*time.Minute, correlate.Critical))
+	say := func(path, metadata string) (int, string) {
+		status, line, _ := r.call(t, path, `{"name":"web","namespace":"shop","phase":"Progressing","metadata":{"wait":"0","evidence":"none"`+metadata+`}}`)
+		return status, line
+	}
+	for range 2 {
+		status, line := say("gate", "")
+		require.Equal(t, 503, status)
+		require.Contains(t, line, "sends no checksum")
+		status, line = say("gate", `,"since":"10m"`)
+		require.Equal(t, 200, status, line)
+		status, line = say("gate", `,"since":"20m"`)
+		require.Equal(t, 409, status, line)
+		status, line = say("event", "")
+		require.Equal(t, 200, status)
+		require.Equal(t, "not noted: the event has no checksum", line)
+	}
+}
+
 // What is wrong with a hook is said in a line that Flagger shows.
 func TestFlaggerMistakes(t *testing.T) {
 	r := start(t, nil)

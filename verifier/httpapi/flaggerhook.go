@@ -78,6 +78,16 @@ func (h *flaggerHook) message() verifier.RolloutMessage {
 	return verifier.RolloutMessage{Namespace: h.Namespace, Name: h.Name, Checksum: h.Checksum, Over: h.over()}
 }
 
+// check returns what is wrong with what Flagger itself sends, or nil. Older ones send no
+// checksum.
+func (h *flaggerHook) check() error {
+	m := h.message()
+	if m.Checksum == "" {
+		m.Checksum = "none"
+	}
+	return m.Check()
+}
+
 // with is the hook with one piece of metadata more.
 func (h *flaggerHook) with(name, value string) *flaggerHook {
 	more := *h
