@@ -19,6 +19,9 @@ type Placed struct {
 	// window, whatever the skew of clocks, if all of Unknown is: with none, silence
 	// means nothing.
 	Ran int
+	// Last is when the last of them was placed on its node; zero when that is not known
+	// of one, or there is none.
+	Last time.Time
 	// Unknown are the parts of the window, widened by the skew of clocks, for which
 	// it is not known which pods there were, in order.
 	Unknown []Window
@@ -56,6 +59,7 @@ func (s *State) Placed(scope PodScope, w Window, skew time.Duration) Placed {
 		return out
 	}
 	sensors, nodes := map[string]bool{}, map[string]bool{}
+	last, undated := int64(0), false
 	for _, known := range sp.pods {
 		if !sel.names(known) {
 			continue
@@ -70,6 +74,7 @@ func (s *State) Placed(scope PodScope, w Window, skew time.Duration) Placed {
 			ran = ran || known.ran(&in, nanos(w.Start), nanos(w.End), int64(skew))
 		})
 		if there && known.onNode() {
+			last, undated = max(last, known.began()), undated || known.began() == 0
 			sensors[known.hostname.Value()], nodes[known.node.Value()] = true, true
 			if ran {
 				out.Ran++
@@ -77,6 +82,9 @@ func (s *State) Placed(scope PodScope, w Window, skew time.Duration) Placed {
 		}
 	}
 	out.Sensors, out.Nodes = slices.Sorted(maps.Keys(sensors)), slices.Sorted(maps.Keys(nodes))
+	if !undated {
+		out.Last = sometime(last)
+	}
 	return out
 }
 

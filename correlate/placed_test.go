@@ -197,6 +197,21 @@ func TestPlacedNames(t *testing.T) {
 	require.False(t, p.Has("web-0", sec(10)))
 }
 
+// When the last of the pods was placed is known only if it is of all that were there.
+func TestPlacedLast(t *testing.T) {
+	d := clusterOf(t, onNode("web-1", "n1", times(5, 7, 8)), onNode("web-2", "n2", times(9, 9, 9)))
+	d.pod("w", 40, onNode("web-3", "n1", times(39, 39, 40)))
+	d.settle(60)
+	last := func(from, to float64) time.Time {
+		return d.state.Placed(PodScope{Namespace: "a"}, Window{sec(from), sec(to)}, 0).Last
+	}
+	require.Equal(t, sec(9), last(10, 20))
+	require.Equal(t, sec(39), last(10, 50))
+	require.Zero(t, d.state.Placed(PodScope{Namespace: "b"}, Window{sec(10), sec(20)}, 0).Last)
+	d.pod("w", 60, onNode("web-4", "n1", times(-1, -1, -1)))
+	require.Zero(t, last(10, 50))
+}
+
 // The first pod of a scope that was there since placements are known.
 func TestFirstPod(t *testing.T) {
 	tests := []struct {

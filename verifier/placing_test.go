@@ -62,6 +62,43 @@ func onNode(name, node string, containers ...string) *correlate.Placement {
 	}
 }
 
+// A pass over a window that begins soon after all its pods had been placed says so: the
+// time may have been taken after the deploy, whose own alerts do not count then.
+func TestStartAfterTheDeploy(t *testing.T) {
+	for name, tt := range map[string]struct {
+		placed time.Duration // before now
+		change func(*verifier.Question)
+		want   string
+	}{
+		"just before the window": {10*time.Minute + 40*time.Second, nil, " All its pods were placed before the window, the last one 40s before: if that is the deploy in question, ask since 2026-11-23T06:19:20Z, so that what came with it counts."},
+		"long before":            {16 * time.Minute, nil, ""},
+		"in the window":          {9 * time.Minute, nil, ""},
+		"at its start":           {10 * time.Minute, nil, ""},
+		"heard is enough":        {11 * time.Minute, func(q *verifier.Question) { q.Change.Evidence = verifier.Heard }, "the last one 1m0s before"},
+		"from the first pod on":  {11 * time.Minute, func(q *verifier.Question) { q.Pods.Name, q.Window.Start = "web-*", time.Time{} }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := memlog.New()
+			a := newFalco(log, "node-a")
+			pod := onNode("web-1", "node-a")
+			pod.Created, pod.Scheduled, pod.Started = at(tt.placed), at(tt.placed), at(tt.placed)
+			w := newWatcher(log, at(30*time.Minute), pod)
+			a.beats(at(20*time.Minute), at(time.Minute))
+			w.settle(at(time.Minute))
+			r := startWith(t, log, verifier.TailOptions{}, verifier.ServiceOptions{Policy: verifier.DefaultPolicy()})
+			q := over("shadow-1", 10*time.Minute, 2*time.Minute)
+			if tt.change != nil {
+				tt.change(&q)
+			}
+			v, err := r.service.Evaluate(t.Context(), q)
+			require.NoError(t, err)
+			require.Equal(t, verifier.Pass, v.Verdict, v.Message)
+			require.Contains(t, v.Message, tt.want)
+			require.Equal(t, tt.want != "", strings.Contains(v.Message, "before the window"), v.Message)
+		})
+	}
+}
+
 // Whether placements are used, and what is needed then.
 func TestPlacements(t *testing.T) {
 	tests := []struct {

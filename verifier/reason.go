@@ -176,11 +176,26 @@ func reasonPass(q asked, f findings) Reason {
 		return Reason{Reason: ReasonTrustInSilence, Message: "NOT PROVEN: " + strings.ToLower(seen[:1]) + seen[1:] + ", and this pass rests on trust in silence alone, because evidence=none was asked for. Falco may have been down, dropping events or not connected."}
 	case level == Accounted:
 		return Reason{Reason: ReasonProven, Message: fmt.Sprintf(
-			"%s, and the counters of %s prove that none was missed: evidence=accounted.", seen, sensors)}
+			"%s, and the counters of %s prove that none was missed: evidence=accounted.%s", seen, sensors, lateStart(q))}
 	default:
 		return Reason{Reason: ReasonHeard, Message: fmt.Sprintf(
-			"%s, and the heartbeat of %s has no gap, but whether every alert arrived could not be counted: evidence=heard.", seen, sensors)}
+			"%s, and the heartbeat of %s has no gap, but whether every alert arrived could not be counted: evidence=heard.%s", seen, sensors, lateStart(q))}
 	}
+}
+
+// lateStarts is up to how long before a window's start the last of its pods may have been
+// placed for that to look like the deploy that is asked about.
+const lateStarts = 5 * time.Minute
+
+// lateStart says of a question that begins when all of its pods were there already that
+// it may have missed how they started.
+func lateStart(q asked) string {
+	before := q.Window.Start.Sub(q.where.Last)
+	if !q.placed || q.implied || q.where.Last.IsZero() || before <= 0 || before > lateStarts {
+		return ""
+	}
+	return fmt.Sprintf(" All its pods were placed before the window, the last one %s before: if that is the deploy in question, ask since %s, so that what came with it counts.",
+		before.Round(time.Millisecond), q.where.Last.UTC().Truncate(time.Second).Format(time.RFC3339))
 }
 
 // seenInPass says which alerts a pass was given with, as the beginning of a sentence.
