@@ -139,7 +139,7 @@ func noPlacementMessage(g *correlate.Gap, span string) string {
 func silentMessage(g *correlate.Gap, who, span string) string {
 	switch {
 	case g.Last.IsZero() && g.Interval == 0:
-		return fmt.Sprintf("No metrics snapshot of %s was heard for %s. If it never sends any, set metrics.enabled and metrics.output_rule: true, metrics.interval: 5s.", who, span)
+		return fmt.Sprintf("No metrics snapshot of %s was heard %s. If it never sends any, set metrics.enabled and metrics.output_rule: true, metrics.interval: 5s.", who, span)
 	case g.Open:
 		return fmt.Sprintf("The last snapshot of %s was taken at %s, and they come every %s. Check that Falco runs, that its capture is not stalled, and that it reaches falcogate.",
 			who, clock(g.Last), g.Interval.Round(time.Millisecond))

@@ -145,7 +145,7 @@ func (s *GateSpec) complete(now time.Time) error {
 	case s.FirstPod && !s.Start.IsZero():
 		return &FieldError{"first_pod", "goes without a start"}
 	case s.Start.After(now):
-		return &FieldError{"start", fmt.Sprintf("%s is in the future: it is %s here", stamp(s.Start), stamp(now))}
+		return &FieldError{"start", inFuture(s.Start, now)}
 	case !s.End.IsZero() && !s.Start.Before(s.End):
 		return &FieldError{"end", fmt.Sprintf("%s is not after the start, %s: the window would be empty", stamp(s.End), stamp(s.Start))}
 	case s.End.After(latest):

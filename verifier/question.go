@@ -236,15 +236,21 @@ func checkWindow(w correlate.Window, now time.Time) error {
 	case w.Start.Unix() < 0:
 		return &FieldError{"start", fmt.Sprintf("%s is before 1970", stamp(w.Start))}
 	case w.Start.After(now):
-		return &FieldError{"start", fmt.Sprintf("%s is in the future: it is %s here", stamp(w.Start), stamp(now))}
+		return &FieldError{"start", inFuture(w.Start, now)}
 	case w.End.IsZero():
 		return &FieldError{"end", "required"}
 	case w.End.After(now):
-		return &FieldError{"end", fmt.Sprintf("%s is in the future: it is %s here", stamp(w.End), stamp(now))}
+		return &FieldError{"end", inFuture(w.End, now)}
 	case !w.Start.Before(w.End):
 		return &FieldError{"start", fmt.Sprintf("%s is not before the end, %s: the window would be empty", stamp(w.Start), stamp(w.End))}
 	}
 	return nil
+}
+
+// inFuture says that a time lies ahead, and what to do about it.
+func inFuture(t, now time.Time) string {
+	return fmt.Sprintf("%s is in the future: it is %s here. Keep the clocks of who asks and of falcogate in step (NTP)",
+		t.UTC().Format(time.RFC3339Nano), now.UTC().Format(time.RFC3339Nano))
 }
 
 // CheckNamespace returns a *FieldError for a name that no namespace can have.
