@@ -9,10 +9,14 @@ import (
 	"github.com/falcogate/falcogate/verifier/httpapi"
 )
 
-// Outputs that are envelopes which the server signs.
+// Outputs that are for people, that are envelopes which the server signs, and that
+// delivery systems read.
 const (
-	outputDSSE = "dsse"
-	outputVSA  = "vsa"
+	outputText   = "text"
+	outputDSSE   = "dsse"
+	outputVSA    = "vsa"
+	outputJUnit  = "junit"
+	outputGitHub = "github"
 )
 
 // predicate is what an envelope is to hold; it is empty for other outputs.
@@ -28,22 +32,26 @@ func (o *serverOptions) predicate() string {
 
 // writeGate writes a gate as the output wants it, or the envelope of its verdict.
 func (o *serverOptions) writeGate(ctx context.Context, client *httpapi.Client, out io.Writer, gate *verifier.Gate) error {
-	if o.predicate() == "" {
-		return newPrinter(out, o.output).gate(gate)
-	}
-	return o.writeEnvelope(out, func(predicate string) ([]byte, error) { return client.GateAttestation(ctx, gate.ID, predicate) })
+	return o.deliver(out, resultOfGate(gate), func() error {
+		if o.predicate() == "" {
+			return newPrinter(out, o.output).gate(gate)
+		}
+		return o.writeEnvelope(out, func(predicate string) ([]byte, error) { return client.GateAttestation(ctx, gate.ID, predicate) })
+	})
 }
 
 // writeVerdict writes a verdict that a gate has, or that was published.
 func (o *serverOptions) writeVerdict(ctx context.Context, client *httpapi.Client, out io.Writer, v *verifier.Verdict) error {
-	if o.predicate() == "" {
-		return newPrinter(out, o.output).verdict(v)
-	}
-	return o.writeEnvelope(out, func(predicate string) ([]byte, error) {
-		if v.Gate != nil {
-			return client.GateAttestation(ctx, v.Gate.ID, predicate)
+	return o.deliver(out, resultOf(v), func() error {
+		if o.predicate() == "" {
+			return newPrinter(out, o.output).verdict(v)
 		}
-		return client.VerdictAttestation(ctx, v.ID, predicate)
+		return o.writeEnvelope(out, func(predicate string) ([]byte, error) {
+			if v.Gate != nil {
+				return client.GateAttestation(ctx, v.Gate.ID, predicate)
+			}
+			return client.VerdictAttestation(ctx, v.ID, predicate)
+		})
 	})
 }
 

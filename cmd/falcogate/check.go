@@ -12,7 +12,7 @@ import (
 
 func newCheckCommand(environ []string, streams stdio) *cobra.Command {
 	var (
-		server  = serverOptions{attests: true}
+		server  = serverOptions{attests: true, decides: true, environ: environ}
 		q       httpapi.Query
 		policy  policyOptions
 		excuses excuseOptions
@@ -31,7 +31,8 @@ once when there is an alert, or when no proof can come any more.
 Exit codes: 0 pass, 1 fail, 2 inconclusive or the server can't be asked, 3 wrong usage.`,
 		Example: `  falcogate check -n shadow-checkout --since 10m
   falcogate check -n shadow-checkout --since 2026-11-23T06:26:40Z --severity critical --publish
-  falcogate check -n shadow-checkout --pod 'checkout-7d9f*' --since 1h -o json`,
+  falcogate check -n shadow-checkout --pod 'checkout-7d9f*' --since 1h -o json
+  falcogate check -n shadow-checkout --since "$CI_PIPELINE_CREATED_AT" -o junit >falcogate.xml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if err := configure(cmd, environ, ""); err != nil {
@@ -64,13 +65,16 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or the server can't be asked, 3 wrong
 				return err
 			}
 			defer closeIdle()
-			v, err := client.Verdict(cmd.Context(), q, publish)
-			if err != nil {
-				return server.asked(err)
-			}
 			out := streams.out
 			if quiet {
 				out = io.Discard
+			}
+			if err := server.prepare(); err != nil {
+				return err
+			}
+			v, err := client.Verdict(cmd.Context(), q, publish)
+			if err != nil {
+				return server.unanswered(out, askedAbout(q), server.asked(err))
 			}
 			if err := server.writeVerdict(cmd.Context(), client, out, v); err != nil {
 				return &exitError{code: exitInconclusive, err: err}

@@ -20,6 +20,10 @@ type serverOptions struct {
 	timeout time.Duration
 	output  string
 	attests bool // there is a verdict that can be had signed
+	decides bool // the exit code is a verdict, which may be reported too
+
+	environ   []string // where GitHub names its files
+	resultDir string
 
 	tokenFile string
 	token     tokenSource // set by client
@@ -32,11 +36,15 @@ func (o *serverOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.tls.key, "client-key", "", "own key `file`")
 	flags.StringVar(&o.tokenFile, "token-file", "", "`file` with the bearer token to send; in a pod that of its service account is found by itself")
 	durationFlag(flags, &o.timeout, "timeout", httpapi.DefaultTimeout, "how long to wait for the answer")
-	formats := []string{"text", "json", "jsonl"}
+	formats := []string{outputText, "json", "jsonl"}
 	if o.attests {
 		formats = append(formats, outputDSSE, outputVSA)
 	}
-	choiceFlag(flags, &o.output, "output", "o", "text", formats, "how to write the answer")
+	if o.decides {
+		formats = append(formats, outputJUnit, outputGitHub)
+		flags.StringVar(&o.resultDir, "result-dir", "", "also write the results verdict, reason, message and alert-count to this `directory`, a file each, as Tekton reads them")
+	}
+	choiceFlag(flags, &o.output, "output", "o", outputText, formats, "how to write the answer")
 }
 
 // client makes the client and what closes its connections.

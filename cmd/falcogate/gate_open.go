@@ -10,7 +10,7 @@ import (
 
 func newGateOpenCommand(environ []string, streams stdio) *cobra.Command {
 	var (
-		server   = serverOptions{attests: true}
+		server   = serverOptions{attests: true, decides: true, environ: environ}
 		q        httpapi.GateQuery
 		policy   policyOptions
 		excuses  excuseOptions
@@ -44,6 +44,9 @@ gets the one that is there; with --id a pipeline may try again without harm.`,
 			if server.predicate() != "" && !wait {
 				return usagef("-o %s goes with --wait: a gate that was just opened has no verdict", server.output)
 			}
+			if server.reports() && !wait {
+				return usagef("-o junit, -o github and --result-dir go with --wait: a gate that was just opened has no verdict")
+			}
 			if err := checkScope(cmd, q.Query); err != nil {
 				return err
 			}
@@ -64,9 +67,12 @@ gets the one that is there; with --id a pipeline may try again without harm.`,
 				return err
 			}
 			defer closeIdle()
+			if err := server.prepare(); err != nil {
+				return err
+			}
 			gate, _, err := client.OpenGate(cmd.Context(), q)
 			if err != nil {
-				return server.asked(err)
+				return server.unanswered(watch.out(streams), askedAbout(q.Query), server.asked(err))
 			}
 			if wait {
 				return watch.run(cmd.Context(), &server, client, streams, gate.ID, true)

@@ -27,8 +27,16 @@ func (o *watchOptions) register(flags *pflag.FlagSet) {
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "write nothing; the exit code is the answer")
 }
 
+// out is where the answer goes.
+func (o *watchOptions) out(streams stdio) io.Writer {
+	if o.quiet {
+		return io.Discard
+	}
+	return streams.out
+}
+
 func newGateWatchCommand(environ []string, streams stdio) *cobra.Command {
-	server := serverOptions{attests: true}
+	server := serverOptions{attests: true, decides: true, environ: environ}
 	var watch watchOptions
 	cmd := &cobra.Command{
 		Use:   "watch GATE",
@@ -49,6 +57,9 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive, cancelled, or the server can't be as
 				return err
 			}
 			defer closeIdle()
+			if err := server.prepare(); err != nil {
+				return err
+			}
 			return watch.run(cmd.Context(), &server, client, streams, args[0], false)
 		},
 	}
@@ -60,18 +71,19 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive, cancelled, or the server can't be as
 // run follows a gate, writes its verdict, and returns the exit code. Connected says that
 // the server has answered before.
 func (o *watchOptions) run(ctx context.Context, server *serverOptions, client *httpapi.Client, streams stdio, id string, connected bool) error {
-	out, progress := streams.out, streams.err
+	out, progress := o.out(streams), streams.err
 	if o.quiet {
-		out, progress = io.Discard, io.Discard
+		progress = io.Discard
 	}
 	line := newGateLine(progress, id, isTerminal(progress))
 	gate, err := o.follow(ctx, client, id, connected, line)
 	line.end()
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return &exitError{code: exitInconclusive, err: fmt.Errorf("interrupted; the gate goes on, and falcogate gate watch %s follows it again", id)}
+		err = fmt.Errorf("interrupted; the gate goes on, and falcogate gate watch %s follows it again", id)
+		return server.unanswered(out, "gate "+id, &exitError{code: exitInconclusive, err: err})
 	case err != nil:
-		return server.asked(err)
+		return server.unanswered(out, "gate "+id, server.asked(err))
 	}
 	if gate.Verdict != nil {
 		err = server.writeVerdict(ctx, client, out, gate.Verdict)

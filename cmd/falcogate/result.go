@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/falcogate/falcogate/correlate"
+	"github.com/falcogate/falcogate/verifier"
+	"github.com/falcogate/falcogate/verifier/httpapi"
+)
+
+// Reasons of a result that no verdict stands behind.
+const (
+	reasonUnanswered = "unanswered" // the server can't be asked, or refuses
+	reasonCancelled  = "cancelled"  // the gate gets no verdict
+)
+
+// result is what came of a question, whether it was answered or not. Its zero outcome is
+// inconclusive. What a process may have chosen stands in text, made safe for a terminal,
+// and in the alerts of the verdict, as it came.
+type result struct {
+	outcome verifier.Outcome
+	reason  string // a code for programs
+	message string // one line for people
+	about   string // what was asked
+	text    string // what -o text writes, without colours
+	verdict *verifier.Verdict
+}
+
+// resultOf is what a verdict says.
+func resultOf(v *verifier.Verdict) result {
+	return result{
+		outcome: v.Verdict, reason: string(v.Reason), message: oneLine(v.Message, 1000), about: oneLine(scopeOf(v), 400),
+		text: asText(func(p printer) error { return p.verdict(v) }), verdict: v,
+	}
+}
+
+// resultOfGate is what a gate says that is over.
+func resultOfGate(g *verifier.Gate) result {
+	if g.Verdict != nil {
+		return resultOf(g.Verdict)
+	}
+	return result{
+		reason: reasonCancelled, message: fmt.Sprintf("gate %s is %s: it gets no verdict", oneLine(g.ID, 128), g.State),
+		about: oneLine(gateScope(g), 400), text: asText(func(p printer) error { return p.gate(g) }),
+	}
+}
+
+// unansweredResult is that nothing is known, since asking about something has failed.
+func unansweredResult(about string, err error) result {
+	r := result{reason: reasonUnanswered, message: oneLine(err.Error(), 1000), about: oneLine(about, 400)}
+	r.text = fmt.Sprintf("INCONCLUSIVE  %s\n  %-17s %s\n", r.about, r.reason, r.message)
+	return r
+}
+
+// asText is what the output for people has.
+func asText(write func(printer) error) string {
+	var text bytes.Buffer
+	if err := write(printer{out: &text, format: outputText}); err != nil {
+		return err.Error() // a buffer takes all
+	}
+	return text.String()
+}
+
+// alerts are those that the verdict lists, and how many it counts.
+func (r result) alerts() (listed []verifier.Alert, count uint64) {
+	if r.verdict == nil {
+		return nil, 0
+	}
+	return r.verdict.Alerts, r.verdict.AlertCount
+}
+
+// id is that of the verdict, or empty.
+func (r result) id() string {
+	if r.verdict == nil {
+		return ""
+	}
+	return r.verdict.ID
+}
+
+// reasons are all there are, the worst first.
+func (r result) reasons() []verifier.Reason {
+	if r.verdict == nil {
+		return []verifier.Reason{{Reason: verifier.ReasonCode(r.reason), Message: r.message}}
+	}
+	return r.verdict.Reasons
+}
+
+// askedAbout says what a question asks, in the words of its verdict.
+func askedAbout(q httpapi.Query) string {
+	severity, err := correlate.ParsePriority(q.Severity)
+	if err != nil {
+		severity = correlate.Warning // it is empty: the rest was refused before
+	}
+	return scopeOf(&verifier.Verdict{
+		Namespace: q.Namespace, Pod: q.Pod, Selector: q.Selector, Owner: q.Owner, Hash: q.Hash, VCluster: q.VCluster,
+		Rule: q.Rule, Sensor: q.Sensor, Severity: severity,
+	})
+}
+
+// deliver writes an answer: by write, or as a report, and then to the result directory.
+// Who reads a result of an answer that could not be written finds an inconclusive.
+func (o *serverOptions) deliver(out io.Writer, r result, write func() error) error {
+	switch o.output {
+	case outputJUnit:
+		write = func() error { return writeJUnit(out, r) }
+	case outputGitHub:
+		write = func() error { return writeGitHub(out, githubFilesOf(o.environ), r) }
+	}
+	err := write()
+	if o.resultDir == "" {
+		return err
+	}
+	if err != nil {
+		r = unansweredResult(r.about, err)
+	}
+	return errors.Join(err, writeResults(o.resultDir, r))
+}
+
+// unanswered reports that asking has failed, where a report or a result is wanted, and
+// returns the error.
+func (o *serverOptions) unanswered(out io.Writer, about string, err error) error {
+	delivered := o.deliver(out, unansweredResult(about, err), func() error { return nil })
+	var exit *exitError
+	if delivered == nil || !errors.As(err, &exit) {
+		return err
+	}
+	return &exitError{code: exit.code, err: errors.Join(exit.err, delivered)}
+}
+
+// reports says that something else than a person reads the answer, and must find one
+// whatever happens.
+func (o *serverOptions) reports() bool {
+	return o.output == outputJUnit || o.output == outputGitHub || o.resultDir != ""
+}
+
+// prepare makes the result directory ready, before anything is asked.
+func (o *serverOptions) prepare() error {
+	if o.resultDir == "" {
+		return nil
+	}
+	return prepareResults(o.resultDir)
+}

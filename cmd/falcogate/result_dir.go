@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/falcogate/falcogate/verifier"
+)
+
+// resultMessageBytes is how much of the message a result has. Tekton allows 4,096 bytes
+// for the results of all steps of a task, their names and its own JSON included.
+const resultMessageBytes = 1024
+
+// prepareResults says in the result directory that nothing is known yet, so that nobody
+// takes what an earlier run has left for an answer, however this one ends.
+func prepareResults(dir string) error {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = errors.New("it is no directory")
+	}
+	if err == nil {
+		err = writeResultFile(dir, "verdict", verifier.Inconclusive.String())
+	}
+	if err == nil {
+		err = writeResults(dir, result{reason: reasonUnanswered, message: "falcogate has not ended by itself"})
+	}
+	if err != nil {
+		return usagef("--result-dir %s: want a directory that is there and can be written to: %w", dir, err)
+	}
+	return nil
+}
+
+// writeResults writes a file for each result, as Tekton reads them: without a line end.
+// Each is there whole or not at all, and the verdict comes last.
+func writeResults(dir string, r result) error {
+	_, count := r.alerts()
+	for _, file := range []struct{ name, value string }{
+		{"alert-count", strconv.FormatUint(count, 10)},
+		{"reason", r.reason},
+		{"message", cutBytes(r.message, resultMessageBytes)},
+		{"verdict", r.outcome.String()},
+	} {
+		if err := writeResultFile(dir, file.name, file.value); err != nil {
+			return fmt.Errorf("result %s: %w", file.name, err)
+		}
+	}
+	return nil
+}
+
+// writeResultFile replaces a file. Others may read it: in Tekton a sidecar does.
+func writeResultFile(dir, name, value string) (err error) {
+	f, err := os.CreateTemp(dir, "."+name+"-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(value)
+	err = errors.Join(err, f.Chmod(0o644), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(dir, name))
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// cutBytes is s in at most so many bytes, without half a character.
+func cutBytes(s string, most int) string {
+	const mark = "…"
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most-len(mark)], "") + mark
+}
