@@ -17,6 +17,7 @@ const (
 	outputVSA    = "vsa"
 	outputJUnit  = "junit"
 	outputGitHub = "github"
+	outputAegis  = "aegis"
 )
 
 // predicate is what an envelope is to hold; it is empty for other outputs.

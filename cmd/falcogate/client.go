@@ -41,7 +41,7 @@ func (o *serverOptions) register(flags *pflag.FlagSet) {
 		formats = append(formats, outputDSSE, outputVSA)
 	}
 	if o.decides {
-		formats = append(formats, outputJUnit, outputGitHub)
+		formats = append(formats, outputJUnit, outputGitHub, outputAegis)
 		flags.StringVar(&o.resultDir, "result-dir", "", "also write the results verdict, reason, message and alert-count to this `directory`, a file each, as Tekton reads them")
 	}
 	choiceFlag(flags, &o.output, "output", "o", outputText, formats, "how to write the answer")

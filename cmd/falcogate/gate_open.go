@@ -45,7 +45,7 @@ gets the one that is there; with --id a pipeline may try again without harm.`,
 				return usagef("-o %s goes with --wait: a gate that was just opened has no verdict", server.output)
 			}
 			if server.reports() && !wait {
-				return usagef("-o junit, -o github and --result-dir go with --wait: a gate that was just opened has no verdict")
+				return usagef("-o junit, -o github, -o aegis and --result-dir go with --wait: a gate that was just opened has no verdict")
 			}
 			if err := checkScope(cmd, q.Query); err != nil {
 				return err

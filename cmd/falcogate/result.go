@@ -88,6 +88,14 @@ func (r result) reasons() []verifier.Reason {
 	return r.verdict.Reasons
 }
 
+// aegis is the result as AEGIS' shadow verification has it.
+func (r result) aegis() verifier.Aegis {
+	if r.verdict == nil {
+		return verifier.UnansweredAegis(r.message)
+	}
+	return r.verdict.Aegis()
+}
+
 // askedAbout says what a question asks, in the words of its verdict.
 func askedAbout(q httpapi.Query) string {
 	severity, err := correlate.ParsePriority(q.Severity)
@@ -108,6 +116,8 @@ func (o *serverOptions) deliver(out io.Writer, r result, write func() error) err
 		write = func() error { return writeJUnit(out, r) }
 	case outputGitHub:
 		write = func() error { return writeGitHub(out, githubFilesOf(o.environ), r) }
+	case outputAegis:
+		write = func() error { return printer{out: out, format: "json"}.json(r.aegis()) }
 	}
 	err := write()
 	if o.resultDir == "" {
@@ -133,7 +143,7 @@ func (o *serverOptions) unanswered(out io.Writer, about string, err error) error
 // reports says that something else than a person reads the answer, and must find one
 // whatever happens.
 func (o *serverOptions) reports() bool {
-	return o.output == outputJUnit || o.output == outputGitHub || o.resultDir != ""
+	return o.output == outputJUnit || o.output == outputGitHub || o.output == outputAegis || o.resultDir != ""
 }
 
 // prepare makes the result directory ready, before anything is asked.

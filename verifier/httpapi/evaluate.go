@@ -10,16 +10,32 @@ import (
 
 // evaluate answers a question.
 func (s *Server) evaluate(ctx context.Context, r request) (any, error) {
-	return s.decide(ctx, r, s.service.Evaluate)
+	return s.formed(ctx, r, s.service.Evaluate)
 }
 
 // publish answers a question and publishes the verdict.
 func (s *Server) publish(ctx context.Context, r request) (any, error) {
-	return s.decide(ctx, r, s.service.Publish)
+	return s.formed(ctx, r, s.service.Publish)
+}
+
+// formed has a question answered in the form that the caller wants.
+func (s *Server) formed(ctx context.Context, r request, how func(context.Context, verifier.Question) (*verifier.Verdict, error)) (any, error) {
+	format, err := r.format()
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.decide(ctx, r, how)
+	if err != nil {
+		return nil, err
+	}
+	if format == formatAegis {
+		return v.Aegis(), nil
+	}
+	return v, nil
 }
 
 // decide has a question answered, and shows of the answer what the caller may see.
-func (s *Server) decide(ctx context.Context, r request, how func(context.Context, verifier.Question) (*verifier.Verdict, error)) (any, error) {
+func (s *Server) decide(ctx context.Context, r request, how func(context.Context, verifier.Question) (*verifier.Verdict, error)) (*verifier.Verdict, error) {
 	q, err := r.question(s.service.Now())
 	if err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ const (
 // is known; what lists alerts has no use.
 var hookParams = append([]string{hookSettle, hookRules, hookOnInconclusive, hookToken},
 	slices.DeleteFunc(slices.Clone(verdictParams), func(name string) bool {
-		return slices.Contains([]string{paramEnd, paramLimit, paramAsOf, paramRule}, name)
+		return slices.Contains([]string{paramEnd, paramLimit, paramAsOf, paramRule, paramFormat}, name)
 	})...)
 
 // hookWait is how long a hook is held while the answer is pending, unless it says

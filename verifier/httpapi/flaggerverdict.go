@@ -81,11 +81,10 @@ func (s *Server) worstOf(ctx context.Context, caller access.Caller, q hookQuesti
 		if delete(q.params, paramRule); rule != "" {
 			q.params[paramRule] = param{hookRules, rule}
 		}
-		answer, err := s.decide(ctx, request{q.params, caller}, s.service.Evaluate)
+		v, err := s.decide(ctx, request{q.params, caller}, s.service.Evaluate)
 		if err != nil {
 			return "", 0, err
 		}
-		v := answer.(*verifier.Verdict)
 		switch {
 		case v.Verdict == verifier.Fail:
 			return hookSentence(v), verifier.Fail, nil

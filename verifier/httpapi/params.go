@@ -39,6 +39,13 @@ const (
 	paramMaxKernelDrop = "max_kernel_drop_ratio"
 	paramHostAlerts    = "host_alerts"
 	paramRequireRules  = "require_rules"
+	paramFormat        = "format"
+)
+
+// The forms of a verdict: falcogate's own, and that of AEGIS' shadow verification.
+const (
+	formatFalcogate = "falcogate"
+	formatAegis     = "aegis"
 )
 
 // aliases are the other names that parameters go by in the field.
@@ -55,7 +62,7 @@ var (
 		paramRule, paramSensor, paramLimit,
 		paramEvidence, paramSettling, paramClockSkew, paramMaxKernelDrop, paramHostAlerts, paramRequireRules,
 		paramIgnore, paramMaxAlerts, paramBaseline,
-		paramAsOf, paramWait,
+		paramAsOf, paramWait, paramFormat,
 	}
 	alertsParams = []string{
 		paramNamespace, paramScope, paramSeverity, paramStart, paramEnd, paramPod, paramRule, paramSensor,
@@ -148,6 +155,16 @@ func (p params) window(now time.Time) (w correlate.Window, err error) {
 // severity reads the threshold; it is zero when none was given.
 func (p params) severity() (s correlate.Priority, err error) {
 	return s, p.read(paramSeverity, func(v string) (err error) { s, err = correlate.ParsePriority(v); return err })
+}
+
+// format reads in which form the verdict is wanted.
+func (p params) format() (f string, err error) {
+	return f, p.read(paramFormat, func(v string) error {
+		if f = v; f != formatFalcogate && f != formatAegis {
+			return fmt.Errorf("want %s or %s, have %.40q", formatFalcogate, formatAegis, v)
+		}
+		return nil
+	})
 }
 
 // limit reads how many alerts to list; it is zero when none was given.

@@ -185,6 +185,9 @@ func TestParameterProblems(t *testing.T) {
 	for _, tc := range []struct{ path, parameter, detail string }{
 		{"/v1/verdict?since=10m", "namespace", "required"},
 		{"/v1/verdict?namespace=&since=10m", "namespace", "empty"}, // AEGIS 5
+		{"/v1/verdict?" + ok + "&format=xml", "format", "want falcogate or aegis"},
+		{"/v1/verdict?" + ok + "&format=", "format", "empty"},
+		{"/v1/alerts?format=aegis", "format", "unknown parameter"},
 		{"/v1/verdict?ns=Shadow&since=10m", "ns", "can be no namespace"},
 		{"/v1/verdict?ns=shadow-*&since=10m", "ns", "can be no namespace"},
 		{"/v1/verdict?namespace=shadow-1", "start", "required"},

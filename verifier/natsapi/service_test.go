@@ -164,6 +164,8 @@ func TestAnswersAreThoseOverHTTP(t *testing.T) {
 	opened := ask(t, nc, "gates.open", `{"id":"g","namespace":"shop","duration":"10m","labels":{"run":"7"},"max_alerts":5}`)
 	require.Equal(t, "201", opened.Header.Get(natsapi.StatusHeader), string(opened.Data))
 	require.Equal(t, "application/json", opened.Header.Get("Content-Type"))
+	aegis := ask(t, nc, "verdict", `{"ns":"shop","since":"10m","format":"aegis"}`)
+	require.Contains(t, string(aegis.Data), `{"tool":"falco","passed":false,"skipped":false,"reason":"3 alerts`)
 	published := ask(t, nc, "verdict.publish", `{"ns":"shop","since":"10m"}`)
 	require.Equal(t, "200", published.Header.Get(natsapi.StatusHeader), string(published.Data))
 
