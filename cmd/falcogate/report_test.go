@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"os"
@@ -208,6 +209,13 @@ func TestResultDir(t *testing.T) {
 	require.Less(t, size, 2048)
 	require.Equal(t, []string{"fail", "alerts", "3"}, []string{results["verdict"], results["reason"], results["alert-count"]})
 	require.Regexp(t, `^–+…$`, results["message"])
+	for _, text := range []string{strings.Repeat("<", 4000), strings.Repeat("a", 4000), strings.Repeat("\U0001f600&", 2000)} {
+		quoted, err := json.Marshal(cutJSON(text, 100))
+		require.NoError(t, err)
+		require.InDelta(t, 100, len(quoted)-2, 10)
+		require.LessOrEqual(t, len(quoted)-2, 100)
+	}
+	require.Equal(t, strings.Repeat("a", 100), cutJSON(strings.Repeat("a", 100), 100))
 
 	var exit *exitError
 	for name, path := range map[string]string{"missing": filepath.Join(dir, "missing"), "a file": filepath.Join(dir, "verdict")} {

@@ -1,18 +1,18 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/falcogate/falcogate/verifier"
 )
 
-// resultMessageBytes is how much of the message a result has. Tekton allows 4,096 bytes
-// for the results of all steps of a task, their names and its own JSON included.
+// resultMessageBytes is how much of the message a result has, as JSON. Tekton allows 4,096
+// bytes for the results of all steps of a task, their names and its own JSON included.
 const resultMessageBytes = 1024
 
 // prepareResults says in the result directory that nothing is known yet, so that nobody
@@ -41,7 +41,7 @@ func writeResults(dir string, r result) error {
 	for _, file := range []struct{ name, value string }{
 		{"alert-count", strconv.FormatUint(count, 10)},
 		{"reason", r.reason},
-		{"message", cutBytes(r.message, resultMessageBytes)},
+		{"message", cutJSON(r.message, resultMessageBytes)},
 		{"verdict", r.outcome.String()},
 	} {
 		if err := writeResultFile(dir, file.name, file.value); err != nil {
@@ -68,11 +68,22 @@ func writeResultFile(dir, name, value string) (err error) {
 	return nil
 }
 
-// cutBytes is s in at most so many bytes, without half a character.
-func cutBytes(s string, most int) string {
+// cutJSON is as much of s as has at most so many bytes in JSON, in which some characters
+// have six.
+func cutJSON(s string, most int) string {
 	const mark = "…"
-	if len(s) <= most {
-		return s
+	size, cut := 0, 0
+	for i, r := range s {
+		quoted, err := json.Marshal(string(r))
+		if err != nil {
+			return s[:i] + mark // there is no such character
+		}
+		if size += len(quoted) - 2; size > most {
+			return s[:cut] + mark
+		}
+		if size <= most-len(mark) {
+			cut = i + len(string(r))
+		}
 	}
-	return strings.ToValidUTF8(s[:most-len(mark)], "") + mark
+	return s
 }

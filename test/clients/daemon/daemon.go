@@ -82,13 +82,20 @@ func Recording(t testing.TB, name string) string {
 	return filepath.Join(Root(t), "consumer", "testdata", "recordings", filepath.FromSlash(name))
 }
 
+// Span is when the first and the last message of a recording came, as it was played.
+type Span struct{ First, Last time.Time }
+
 // Replay plays a recording at once, as if it ended now, and returns when all was taken.
-func (d *Daemon) Replay(t testing.TB, recording string, flags ...string) {
+func (d *Daemon) Replay(t testing.TB, recording string, flags ...string) (played Span) {
 	t.Helper()
-	out, err := exec.Command(program, append([]string{
-		"replay", Recording(t, recording), "--http", d.Ingest, "--rebase", "--as-fast-as-possible",
-	}, flags...)...).CombinedOutput()
+	replay := exec.Command(program, append([]string{
+		"replay", Recording(t, recording), "--http", d.Ingest, "--rebase", "--as-fast-as-possible", "-o", "json",
+	}, flags...)...)
+	replay.Stderr = os.Stderr
+	out, err := replay.Output()
 	require.NoError(t, err, "%s", out)
+	require.NoError(t, json.Unmarshal(out, &played))
+	return played
 }
 
 // Play plays a recording from now on, at its own pace: a Falco that lives for as long as
