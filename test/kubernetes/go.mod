@@ -2,10 +2,14 @@ module github.com/falcogate/falcogate/test/kubernetes
 
 go 1.26.0
 
-replace github.com/falcogate/falcogate => ../..
+replace (
+	github.com/falcogate/falcogate => ../..
+	github.com/falcogate/falcogate/test/clients => ../clients
+)
 
 require (
 	github.com/falcogate/falcogate v0.0.0-00010101000000-000000000000
+	github.com/falcogate/falcogate/test/clients v0.0.0-00010101000000-000000000000
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/prometheus/client_golang v1.25.0
 	github.com/stretchr/testify v1.12.1

@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -35,6 +37,12 @@ func Main(m *testing.M) int {
 
 // Program is the path of falcogate.
 func Program() string { return program }
+
+// Environ is this process's environment without what falcogate would take for its own
+// configuration.
+func Environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "FALCOGATE_") })
+}
 
 // Root is the folder that has falcogate's go.mod.
 func Root(t testing.TB) string {

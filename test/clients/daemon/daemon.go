@@ -40,7 +40,7 @@ func Start(t testing.TB, flags ...string) *Daemon {
 		all = append(all, "--data-dir", filepath.Join(t.TempDir(), "data"))
 	}
 	d.cmd = exec.Command(program, all...)
-	d.cmd.Stderr = d.log
+	d.cmd.Env, d.cmd.Stderr = Environ(), d.log
 	require.NoError(t, d.cmd.Start())
 	t.Cleanup(func() { d.Stop(t) })
 	var said struct{ API, Ingest string }
@@ -91,7 +91,7 @@ func (d *Daemon) Replay(t testing.TB, recording string, flags ...string) (played
 	replay := exec.Command(program, append([]string{
 		"replay", Recording(t, recording), "--http", d.Ingest, "--rebase", "--as-fast-as-possible", "-o", "json",
 	}, flags...)...)
-	replay.Stderr = os.Stderr
+	replay.Env, replay.Stderr = Environ(), os.Stderr
 	out, err := replay.Output()
 	require.NoError(t, err, "%s", out)
 	require.NoError(t, json.Unmarshal(out, &played))
@@ -103,7 +103,7 @@ func (d *Daemon) Replay(t testing.TB, recording string, flags ...string) (played
 func (d *Daemon) Play(t testing.TB, recording string, flags ...string) {
 	t.Helper()
 	play := exec.Command(program, append([]string{"replay", Recording(t, recording), "--http", d.Ingest, "--rebase"}, flags...)...)
-	play.Stderr = os.Stderr
+	play.Env, play.Stderr = Environ(), os.Stderr
 	require.NoError(t, play.Start())
 	t.Cleanup(func() {
 		_ = play.Process.Kill() // it may have ended by itself
@@ -116,7 +116,7 @@ func (d *Daemon) Play(t testing.TB, recording string, flags ...string) {
 func (d *Daemon) Run(t testing.TB, args ...string) (stdout string, code int) {
 	t.Helper()
 	cmd := exec.Command(program, args...)
-	cmd.Env = append(os.Environ(), "FALCOGATE_SERVER="+d.URL)
+	cmd.Env = append(Environ(), "FALCOGATE_SERVER="+d.URL)
 	out, err := cmd.Output()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -67,8 +67,8 @@ func nobody(t *testing.T) string {
 // for a Falco to live on. All of a recording comes at once, so that the clock of its Falco
 // seems to be behind by as much as it took.
 func (a asked) environ(more ...string) []string {
-	own := slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return strings.HasPrefix(v, "FALCOGATE_") || strings.HasPrefix(v, "GITHUB_") || strings.HasPrefix(v, "CI")
+	own := slices.DeleteFunc(daemon.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "GITHUB_") || strings.HasPrefix(v, "CI")
 	})
 	own = append(own, "PATH="+filepath.Dir(daemon.Program())+":"+os.Getenv("PATH"), "TZ=UTC", "FALCOGATE_UNTIL="+a.until, "FALCOGATE_CLOCK_SKEW=5m")
 	return append(own, more...)

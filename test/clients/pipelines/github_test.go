@@ -11,6 +11,8 @@ import (
 
 	"github.com/rhysd/actionlint"
 	"github.com/stretchr/testify/require"
+
+	"github.com/falcogate/falcogate/test/clients/documents"
 )
 
 // runner is what of GitHub's runner the example needs: it runs the steps of one job with
@@ -109,7 +111,7 @@ func readOutputs(t *testing.T, path string) map[string]string {
 
 func TestGitHub(t *testing.T) {
 	text := example(t, "github/workflow.yml")
-	configured(t, "github.md", text)
+	documents.Configuration(t, "github.md", text)
 	linter, err := actionlint.NewLinter(io.Discard, &actionlint.LinterOptions{Shellcheck: "", Pyflakes: ""})
 	require.NoError(t, err)
 	problems, err := linter.Lint("workflow.yml", []byte(text), nil)
@@ -163,7 +165,7 @@ func TestGitHub(t *testing.T) {
 			info, err := os.Stat(filepath.Join(temp, "falcogate.token"))
 			require.NoError(t, err)
 			require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-			documented(t, "github.md", q.name, r.output["falco"])
+			documents.Output(t, "github.md", q.name, r.output["falco"])
 		})
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/falcogate/falcogate/test/clients/documents"
 )
 
 // gitlabJob is what of GitLab's keywords the example uses, and no more: another is an error.
@@ -45,7 +47,7 @@ type junit struct {
 
 func TestGitLab(t *testing.T) {
 	text := example(t, "gitlab/.gitlab-ci.yml")
-	configured(t, "gitlab.md", text)
+	documents.Configuration(t, "gitlab.md", text)
 	var jobs map[string]gitlabJob
 	decoder := yaml.NewDecoder(strings.NewReader(text))
 	decoder.KnownFields(true)
@@ -92,7 +94,7 @@ func TestGitLab(t *testing.T) {
 			shown, code := run(t, dir, environ, "sh", "-ec", strings.Join(job.AfterScript, "\n"))
 			require.Zero(t, code)
 			require.Contains(t, shown, string(report))
-			documented(t, "gitlab.md", q.name, string(report))
+			documents.Output(t, "gitlab.md", q.name, string(report))
 		})
 	}
 }

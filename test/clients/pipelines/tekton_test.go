@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/falcogate/falcogate/test/clients/daemon"
+	"github.com/falcogate/falcogate/test/clients/documents"
 )
 
 // step runs a step as Tekton's entrypoint does, which is not a library.
@@ -54,7 +55,7 @@ func (waiter) Wait(ctx context.Context, _ string, _, _ bool) error {
 func TestTekton(t *testing.T) {
 	ctx := t.Context()
 	text := example(t, "tekton/task.yaml")
-	configured(t, "tekton.md", text)
+	documents.Configuration(t, "tekton.md", text)
 	var task v1.Task
 	require.NoError(t, yaml.UnmarshalStrict([]byte(text), &task))
 	task.SetDefaults(ctx)
@@ -130,7 +131,7 @@ func TestTekton(t *testing.T) {
 			for _, name := range names {
 				shown.WriteString("result " + name + ": " + have[name] + "\n")
 			}
-			documented(t, "tekton.md", q.name, shown.String())
+			documents.Output(t, "tekton.md", q.name, shown.String())
 		})
 	}
 

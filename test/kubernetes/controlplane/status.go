@@ -87,12 +87,20 @@ func (k *Kubelet) Debug(ctx context.Context, pod *corev1.Pod, container string) 
 
 // Finish reports that all containers have ended: with success, or with an error.
 func (k *Kubelet) Finish(ctx context.Context, pod *corev1.Pod, success bool) (*corev1.Pod, error) {
+	if success {
+		return k.Exit(ctx, pod, 0)
+	}
+	return k.Exit(ctx, pod, 1)
+}
+
+// Exit reports that all containers have ended with an exit code.
+func (k *Kubelet) Exit(ctx context.Context, pod *corev1.Pod, exitCode int32) (*corev1.Pod, error) {
 	return k.UpdateStatus(ctx, pod, func(pod *corev1.Pod) {
 		now := metav1.NewTime(k.Now())
-		if success {
-			k.endPod(pod, corev1.PodSucceeded, 0, "Completed", now)
+		if exitCode == 0 {
+			k.endPod(pod, corev1.PodSucceeded, exitCode, "Completed", now)
 		} else {
-			k.endPod(pod, corev1.PodFailed, 1, "Error", now)
+			k.endPod(pod, corev1.PodFailed, exitCode, "Error", now)
 		}
 	})
 }

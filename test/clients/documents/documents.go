@@ -1,4 +1,4 @@
-package pipelines
+package documents
 
 import (
 	"flag"
@@ -26,6 +26,8 @@ var changing = []struct {
 	{regexp.MustCompile(`\b[0-9a-f]{32}\b`), "ID"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
 	{regexp.MustCompile(`log position \d+`), "log position N"},
+	{regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`), "UID"},
+	{regexp.MustCompile(`(for pod \S+)-[a-z0-9]{5}\b`), "$1"},
 	{regexp.MustCompile(`[ \t]+`), " "}, // columns are as wide as the times
 }
 
@@ -36,9 +38,9 @@ func unchanging(text string) string {
 	return text
 }
 
-// documented wants the output of a run in a document, in the block behind a comment that
+// Output wants the output of a run in a document, in the block behind a comment that
 // names it, up to times, ids and addresses.
-func documented(t *testing.T, document, name, output string) {
+func Output(t testing.TB, document, name, output string) {
 	t.Helper()
 	path := filepath.Join(daemon.Root(t), "docs", "clients", document)
 	text, err := os.ReadFile(path)
@@ -59,22 +61,22 @@ func documented(t *testing.T, document, name, output string) {
 
 var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
-// configured wants each line of configuration that a document shows to be one of the
+// Configuration wants each line of configuration that a document shows to be one of the
 // example's; comments may differ.
-func configured(t *testing.T, document, example string) {
+func Configuration(t testing.TB, document, example string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(daemon.Root(t), "docs", "clients", document))
 	require.NoError(t, err)
 	blocks := yamlBlock.FindAllStringSubmatch(string(text), -1)
 	require.NotEmpty(t, blocks, "%s shows no configuration", document)
-	lines := configuration(example)
+	lines := linesOf(example)
 	for _, block := range blocks {
-		require.Subset(t, lines, configuration(block[1]), document)
+		require.Subset(t, lines, linesOf(block[1]), document)
 	}
 }
 
-// configuration is the lines of YAML without comments and indentation.
-func configuration(text string) (lines []string) {
+// linesOf is the lines of YAML without comments and indentation.
+func linesOf(text string) (lines []string) {
 	for line := range strings.Lines(text) {
 		line, _, _ = strings.Cut(" "+line, " #")
 		if line = strings.TrimSpace(line); line != "" {
