@@ -38,6 +38,14 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or the server can't be asked, 3 wrong
 			if err := configure(cmd, environ, ""); err != nil {
 				return err
 			}
+			out := streams.out
+			if quiet {
+				out = io.Discard
+			}
+			defer func() { err = server.accounted(out, askedAbout(q), err) }()
+			if err := server.prepare(); err != nil {
+				return err
+			}
 			switch {
 			case q.Namespace == "":
 				return usagef("--namespace is required: a gate is about one namespace")
@@ -65,19 +73,12 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or the server can't be asked, 3 wrong
 				return err
 			}
 			defer closeIdle()
-			out := streams.out
-			if quiet {
-				out = io.Discard
-			}
-			if err := server.prepare(); err != nil {
-				return err
-			}
 			v, err := client.Verdict(cmd.Context(), q, publish)
 			if err != nil {
-				return server.unanswered(out, askedAbout(q), server.asked(err))
+				return server.asked(err)
 			}
 			if err := server.writeVerdict(cmd.Context(), client, out, v); err != nil {
-				return &exitError{code: exitInconclusive, err: err}
+				return &exitError{code: server.unwritten(v.Verdict), err: err}
 			}
 			return verdictCode(v)
 		},

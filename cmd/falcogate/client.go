@@ -24,6 +24,7 @@ type serverOptions struct {
 
 	environ   []string // where GitHub names its files
 	resultDir string
+	delivered bool // an answer was written, or could not be
 
 	tokenFile string
 	token     tokenSource // set by client

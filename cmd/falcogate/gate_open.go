@@ -35,6 +35,10 @@ gets the one that is there; with --id a pipeline may try again without harm.`,
 			if err := configure(cmd, environ, ""); err != nil {
 				return err
 			}
+			defer func() { err = server.accounted(watch.out(streams), askedAbout(q.Query), err) }()
+			if err := server.prepare(); err != nil {
+				return err
+			}
 			switch {
 			case q.Namespace == "":
 				return usagef("--namespace is required: a gate is about one namespace")
@@ -67,12 +71,9 @@ gets the one that is there; with --id a pipeline may try again without harm.`,
 				return err
 			}
 			defer closeIdle()
-			if err := server.prepare(); err != nil {
-				return err
-			}
 			gate, _, err := client.OpenGate(cmd.Context(), q)
 			if err != nil {
-				return server.unanswered(watch.out(streams), askedAbout(q.Query), server.asked(err))
+				return server.asked(err)
 			}
 			if wait {
 				return watch.run(cmd.Context(), &server, client, streams, gate.ID, true)

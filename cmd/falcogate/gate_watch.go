@@ -48,8 +48,12 @@ the standard output. A connection that is lost is made again.
 Exit codes: 0 pass, 1 fail, 2 inconclusive, cancelled, or the server can't be asked,
 3 wrong usage.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if err := configure(cmd, environ, ""); err != nil {
+				return err
+			}
+			defer func() { err = server.accounted(watch.out(streams), "gate "+args[0], err) }()
+			if err := server.prepare(); err != nil {
 				return err
 			}
 			client, closeIdle, err := server.client()
@@ -57,9 +61,6 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive, cancelled, or the server can't be as
 				return err
 			}
 			defer closeIdle()
-			if err := server.prepare(); err != nil {
-				return err
-			}
 			return watch.run(cmd.Context(), &server, client, streams, args[0], false)
 		},
 	}
@@ -80,18 +81,16 @@ func (o *watchOptions) run(ctx context.Context, server *serverOptions, client *h
 	line.end()
 	switch {
 	case err != nil && ctx.Err() != nil:
-		err = fmt.Errorf("interrupted; the gate goes on, and falcogate gate watch %s follows it again", id)
-		return server.unanswered(out, "gate "+id, &exitError{code: exitInconclusive, err: err})
+		return &exitError{code: exitInconclusive, err: fmt.Errorf("interrupted; the gate goes on, and falcogate gate watch %s follows it again", id)}
 	case err != nil:
-		return server.unanswered(out, "gate "+id, server.asked(err))
+		return server.asked(err)
 	}
-	if gate.Verdict != nil {
-		err = server.writeVerdict(ctx, client, out, gate.Verdict)
-	} else {
-		err = server.writeGate(ctx, client, out, gate)
-	}
-	if err != nil {
-		return &exitError{code: exitInconclusive, err: err}
+	if gate.Verdict == nil {
+		if err := server.writeGate(ctx, client, out, gate); err != nil {
+			return &exitError{code: exitInconclusive, err: err}
+		}
+	} else if err := server.writeVerdict(ctx, client, out, gate.Verdict); err != nil {
+		return &exitError{code: server.unwritten(gate.Verdict.Verdict), err: err}
 	}
 	return gateCode(gate)
 }

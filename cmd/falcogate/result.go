@@ -2,9 +2,7 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/falcogate/falcogate/correlate"
 	"github.com/falcogate/falcogate/verifier"
@@ -106,50 +104,4 @@ func askedAbout(q httpapi.Query) string {
 		Namespace: q.Namespace, Pod: q.Pod, Selector: q.Selector, Owner: q.Owner, Hash: q.Hash, VCluster: q.VCluster,
 		Rule: q.Rule, Sensor: q.Sensor, Severity: severity,
 	})
-}
-
-// deliver writes an answer: by write, or as a report, and then to the result directory.
-// Who reads a result of an answer that could not be written finds an inconclusive.
-func (o *serverOptions) deliver(out io.Writer, r result, write func() error) error {
-	switch o.output {
-	case outputJUnit:
-		write = func() error { return writeJUnit(out, r) }
-	case outputGitHub:
-		write = func() error { return writeGitHub(out, githubFilesOf(o.environ), r) }
-	case outputAegis:
-		write = func() error { return printer{out: out, format: "json"}.json(r.aegis()) }
-	}
-	err := write()
-	if o.resultDir == "" {
-		return err
-	}
-	if err != nil {
-		r = unansweredResult(r.about, err)
-	}
-	return errors.Join(err, writeResults(o.resultDir, r))
-}
-
-// unanswered reports that asking has failed, where a report or a result is wanted, and
-// returns the error.
-func (o *serverOptions) unanswered(out io.Writer, about string, err error) error {
-	delivered := o.deliver(out, unansweredResult(about, err), func() error { return nil })
-	var exit *exitError
-	if delivered == nil || !errors.As(err, &exit) {
-		return err
-	}
-	return &exitError{code: exit.code, err: errors.Join(exit.err, delivered)}
-}
-
-// reports says that something else than a person reads the answer, and must find one
-// whatever happens.
-func (o *serverOptions) reports() bool {
-	return o.output == outputJUnit || o.output == outputGitHub || o.output == outputAegis || o.resultDir != ""
-}
-
-// prepare makes the result directory ready, before anything is asked.
-func (o *serverOptions) prepare() error {
-	if o.resultDir == "" {
-		return nil
-	}
-	return prepareResults(o.resultDir)
 }
