@@ -8,6 +8,10 @@ import (
 	"github.com/falcogate/falcogate/correlate"
 )
 
+// GateEventInterval is how often a stream of a gate's events has something to read at
+// least, be it that it is still there.
+const GateEventInterval = 15 * time.Second
+
 // GateEventKind names what a GateEvent tells.
 type GateEventKind string
 

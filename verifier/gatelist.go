@@ -85,3 +85,12 @@ func (f *GateFilter) selects(gate *Gate) bool {
 	}
 	return true
 }
+
+// GateList is a list of gates, as it is answered.
+type GateList struct {
+	// GateCount counts all gates that were selected, whatever the limit.
+	GateCount int `json:"gate_count"`
+	// Gates are those that were opened last.
+	Gates     []ListedGate `json:"gates"`
+	Truncated bool         `json:"truncated"` // Gates lists fewer than GateCount
+}

@@ -6,8 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/falcogate/falcogate/internal/problem"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 // Who may ask and who may feed must be said wherever others can reach the listener,
@@ -89,7 +88,7 @@ func TestWhoMayAskAndFeed(t *testing.T) {
 // Each way to be refused has a hint that fits what was sent.
 func TestHints(t *testing.T) {
 	refused := func(status int) error {
-		return &httpapi.ProblemError{Problem: problem.Problem{Status: status}}
+		return &client.ProblemError{Status: status}
 	}
 	for _, tt := range []struct {
 		source tokenSource

@@ -6,13 +6,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/falcogate/falcogate/verifier"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 func newAlertsCommand(environ []string, streams stdio) *cobra.Command {
 	var (
 		server serverOptions
-		q      httpapi.Query
+		q      client.Query
 	)
 	cmd := &cobra.Command{
 		Use:   "alerts",
@@ -27,12 +27,12 @@ func newAlertsCommand(environ []string, streams stdio) *cobra.Command {
 			if err := checkScope(cmd, q); err != nil {
 				return err
 			}
-			client, closeIdle, err := server.client()
+			c, closeIdle, err := server.client()
 			if err != nil {
 				return err
 			}
 			defer closeIdle()
-			list, err := client.Alerts(cmd.Context(), q)
+			list, err := c.Alerts(cmd.Context(), q)
 			if err != nil {
 				return server.asked(err)
 			}
@@ -47,7 +47,7 @@ func newAlertsCommand(environ []string, streams stdio) *cobra.Command {
 	registerScope(flags, &q)
 	registerLimit(flags, &q)
 	choiceFlag(flags, &q.Scope, "scope", "", "", []string{"all", "host", "unattributed"}, "which alerts, when no namespace is given")
-	choiceFlag(flags, &q.Order, "order", "", httpapi.OrderNewest, []string{httpapi.OrderNewest, httpapi.OrderOldest}, "which come first")
+	choiceFlag(flags, &q.Order, "order", "", client.OrderNewest, []string{client.OrderNewest, client.OrderOldest}, "which come first")
 	flags.StringVar(&q.Cursor, "cursor", "", "`next_cursor` of the list to continue")
 	return cmd
 }

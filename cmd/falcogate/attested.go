@@ -6,7 +6,7 @@ import (
 	"io"
 
 	"github.com/falcogate/falcogate/verifier"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 // Outputs that are for people, that are envelopes which the server signs, and that
@@ -24,34 +24,34 @@ const (
 func (o *serverOptions) predicate() string {
 	switch o.output {
 	case outputDSSE:
-		return httpapi.PredicateVerdict
+		return client.PredicateVerdict
 	case outputVSA:
-		return httpapi.PredicateVSA
+		return client.PredicateVSA
 	}
 	return ""
 }
 
 // writeGate writes a gate as the output wants it, or the envelope of its verdict.
-func (o *serverOptions) writeGate(ctx context.Context, client *httpapi.Client, out io.Writer, gate *verifier.Gate) error {
+func (o *serverOptions) writeGate(ctx context.Context, c *client.Client, out io.Writer, gate *verifier.Gate) error {
 	return o.deliver(out, resultOfGate(gate), func() error {
 		if o.predicate() == "" {
 			return newPrinter(out, o.output).gate(gate)
 		}
-		return o.writeEnvelope(out, func(predicate string) ([]byte, error) { return client.GateAttestation(ctx, gate.ID, predicate) })
+		return o.writeEnvelope(out, func(predicate string) ([]byte, error) { return c.GateAttestation(ctx, gate.ID, predicate) })
 	})
 }
 
 // writeVerdict writes a verdict that a gate has, or that was published.
-func (o *serverOptions) writeVerdict(ctx context.Context, client *httpapi.Client, out io.Writer, v *verifier.Verdict) error {
+func (o *serverOptions) writeVerdict(ctx context.Context, c *client.Client, out io.Writer, v *verifier.Verdict) error {
 	return o.deliver(out, resultOf(v), func() error {
 		if o.predicate() == "" {
 			return newPrinter(out, o.output).verdict(v)
 		}
 		return o.writeEnvelope(out, func(predicate string) ([]byte, error) {
 			if v.Gate != nil {
-				return client.GateAttestation(ctx, v.Gate.ID, predicate)
+				return c.GateAttestation(ctx, v.Gate.ID, predicate)
 			}
-			return client.VerdictAttestation(ctx, v.ID, predicate)
+			return c.VerdictAttestation(ctx, v.ID, predicate)
 		})
 	})
 }

@@ -7,13 +7,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/falcogate/falcogate/verifier"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 func newCheckCommand(environ []string, streams stdio) *cobra.Command {
 	var (
 		server  = serverOptions{attests: true, decides: true, environ: environ}
-		q       httpapi.Query
+		q       client.Query
 		policy  policyOptions
 		excuses excuseOptions
 		publish bool
@@ -68,16 +68,16 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or the server can't be asked, 3 wrong
 				q.Wait = 0 // such an answer does not change
 			}
 			server.timeout += q.Wait
-			client, closeIdle, err := server.client()
+			c, closeIdle, err := server.client()
 			if err != nil {
 				return err
 			}
 			defer closeIdle()
-			v, err := client.Verdict(cmd.Context(), q, publish)
+			v, err := c.Verdict(cmd.Context(), q, publish)
 			if err != nil {
 				return server.asked(err)
 			}
-			if err := server.writeVerdict(cmd.Context(), client, out, v); err != nil {
+			if err := server.writeVerdict(cmd.Context(), c, out, v); err != nil {
 				return &exitError{code: server.unwritten(v.Verdict), err: err}
 			}
 			return verdictCode(v)

@@ -10,7 +10,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/falcogate/falcogate/correlate"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/internal/parameter"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 // serverOptions say which falcogate to ask.
@@ -36,7 +37,7 @@ func (o *serverOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.tls.cert, "client-cert", "", "own certificate `file`, for a server with --auth=mtls")
 	flags.StringVar(&o.tls.key, "client-key", "", "own key `file`")
 	flags.StringVar(&o.tokenFile, "token-file", "", "`file` with the bearer token to send; in a pod that of its service account is found by itself")
-	durationFlag(flags, &o.timeout, "timeout", httpapi.DefaultTimeout, "how long to wait for the answer")
+	durationFlag(flags, &o.timeout, "timeout", client.DefaultTimeout, "how long to wait for the answer")
 	formats := []string{outputText, "json", "jsonl"}
 	if o.attests {
 		formats = append(formats, outputDSSE, outputVSA)
@@ -49,7 +50,7 @@ func (o *serverOptions) register(flags *pflag.FlagSet) {
 }
 
 // client makes the client and what closes its connections.
-func (o *serverOptions) client() (*httpapi.Client, func(), error) {
+func (o *serverOptions) client() (*client.Client, func(), error) {
 	if (o.tls.cert == "") != (o.tls.key == "") {
 		return nil, nil, usagef("--client-cert and --client-key go together")
 	}
@@ -65,25 +66,25 @@ func (o *serverOptions) client() (*httpapi.Client, func(), error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = config
-	client, err := httpapi.NewClient(o.url, &http.Client{Transport: transport, Timeout: o.timeout})
+	c, err := client.New(o.url, &http.Client{Transport: transport, Timeout: o.timeout})
 	if err != nil {
 		return nil, nil, usagef("--server: %w", err)
 	}
-	return client.WithToken(o.token.read), transport.CloseIdleConnections, nil
+	return c.WithToken(o.token.read), transport.CloseIdleConnections, nil
 }
 
 // asked turns an error of a request into the program's: what the server refuses
 // is wrong usage, everything else means that nothing is known. Whoever may not ask is
 // told what to do about it.
 func (o *serverOptions) asked(err error) error {
-	var refused *httpapi.ProblemError
+	var refused *client.ProblemError
 	var exit *exitError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &exit):
 		return err // it was not sent
-	case errors.As(err, &refused) && refused.Problem.Status == http.StatusBadRequest:
+	case errors.As(err, &refused) && refused.Status == http.StatusBadRequest:
 		return usagef("%w", err)
 	}
 	if hint := o.token.hint(err); hint != "" {
@@ -93,7 +94,7 @@ func (o *serverOptions) asked(err error) error {
 }
 
 // registerScope registers the flags that say which alerts are meant.
-func registerScope(flags *pflag.FlagSet, q *httpapi.Query) {
+func registerScope(flags *pflag.FlagSet, q *client.Query) {
 	flags.StringVarP(&q.Namespace, "namespace", "n", "", "Kubernetes `namespace`, exact")
 	flags.StringVar(&q.Pod, "pod", "", "pods, as a `glob`")
 	flags.StringVar(&q.Rule, "rule", "", "Falco `rule`, exact")
@@ -104,12 +105,12 @@ func registerScope(flags *pflag.FlagSet, q *httpapi.Query) {
 }
 
 // registerLimit registers the flag that says how many alerts to show.
-func registerLimit(flags *pflag.FlagSet, q *httpapi.Query) {
+func registerLimit(flags *pflag.FlagSet, q *client.Query) {
 	flags.IntVar(&q.Limit, "limit", 0, "alerts to show at most; 0 is the server's default")
 }
 
 // registerPods registers the flags that name pods otherwise than by a glob.
-func registerPods(flags *pflag.FlagSet, q *httpapi.Query) {
+func registerPods(flags *pflag.FlagSet, q *client.Query) {
 	flags.StringVarP(&q.Selector, "selector", "l", "", "pods, as a label `selector`")
 	flags.StringVar(&q.Owner, "owner", "", "pods of a workload, as `kind/name` (deployment/web)")
 	flags.StringVar(&q.Hash, "hash", "", "pods of one revision, by the `hash` of their template")
@@ -118,12 +119,12 @@ func registerPods(flags *pflag.FlagSet, q *httpapi.Query) {
 
 // checkScope finds what the server would refuse before it is asked, so that
 // wrong usage is told from a server that is away.
-func checkScope(cmd *cobra.Command, q httpapi.Query) error {
+func checkScope(cmd *cobra.Command, q client.Query) error {
 	for flag, value := range map[string]string{"since": q.Since, "until": q.Until} {
 		if value == "" {
 			continue
 		}
-		if _, err := httpapi.ParseTime(value, time.Now()); err != nil {
+		if _, err := parameter.ParseTime(value, time.Now()); err != nil {
 			return usagef("--%s: %w", flag, err)
 		}
 	}
@@ -149,7 +150,7 @@ func checkScope(cmd *cobra.Command, q httpapi.Query) error {
 
 // parseDuration reads what flags read.
 func parseDuration(s string) (time.Duration, error) {
-	d, err := httpapi.ParseDuration(s)
+	d, err := parameter.ParseDuration(s)
 	if err != nil {
 		return 0, fmt.Errorf("duration: %w", err)
 	}

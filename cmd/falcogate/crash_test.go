@@ -18,7 +18,7 @@ import (
 
 	"github.com/falcogate/falcogate/consumer"
 	"github.com/falcogate/falcogate/verifier"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 // alertLine is a small alert of its own: numbered, in namespace crash.
@@ -31,12 +31,12 @@ func alertLine(i int, at time.Time) string {
 // allAlerts lists everything in a namespace, oldest first, page by page.
 func allAlerts(t *testing.T, api, namespace string) []verifier.Alert {
 	t.Helper()
-	client, err := httpapi.NewClient("http://"+api, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}})
+	c, err := client.New("http://"+api, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}})
 	require.NoError(t, err)
-	q := httpapi.Query{Namespace: namespace, Since: "1h", Severity: "debug", Limit: 1000, Order: httpapi.OrderOldest}
+	q := client.Query{Namespace: namespace, Since: "1h", Severity: "debug", Limit: 1000, Order: client.OrderOldest}
 	var all []verifier.Alert
 	for {
-		list, err := client.Alerts(t.Context(), q)
+		list, err := c.Alerts(t.Context(), q)
 		require.NoError(t, err)
 		require.True(t, list.CaughtUp)
 		all = append(all, list.Alerts...)
@@ -196,9 +196,9 @@ func (d *daemon) wantIndexed(ctx context.Context, want float64) error {
 
 // wantAlerts wants so many alerts in a namespace.
 func wantAlerts(t *testing.T, api, namespace string, want uint64) error {
-	client, err := httpapi.NewClient("http://"+api, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}})
+	c, err := client.New("http://"+api, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}})
 	require.NoError(t, err)
-	list, err := client.Alerts(t.Context(), httpapi.Query{Namespace: namespace, Since: "1h", Severity: "debug", Limit: 1})
+	list, err := c.Alerts(t.Context(), client.Query{Namespace: namespace, Since: "1h", Severity: "debug", Limit: 1})
 	if err == nil && list.AlertCount != want {
 		err = fmt.Errorf("%d alerts in %s, want %d", list.AlertCount, namespace, want)
 	}

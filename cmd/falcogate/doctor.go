@@ -80,12 +80,12 @@ func checkConfig(out printer, path string, stdin io.Reader) (int, error) {
 // examine asks the server what the sensors lack, and returns how many errors
 // there are.
 func examine(cmd *cobra.Command, out printer, server *serverOptions) (int, error) {
-	client, closeIdle, err := server.client()
+	c, closeIdle, err := server.client()
 	if err != nil {
 		return 0, err
 	}
 	defer closeIdle()
-	d, err := client.Diagnose(cmd.Context())
+	d, err := c.Diagnose(cmd.Context())
 	if err != nil {
 		return 0, server.asked(err)
 	}

@@ -34,12 +34,12 @@ Exit codes: 0 the same verdict, 2 another one or the server can't be asked,
 			if err := configure(cmd, environ, ""); err != nil {
 				return err
 			}
-			client, closeIdle, err := server.client()
+			c, closeIdle, err := server.client()
 			if err != nil {
 				return err
 			}
 			defer closeIdle()
-			e, err := client.Explain(cmd.Context(), args[0])
+			e, err := c.Explain(cmd.Context(), args[0])
 			if err != nil {
 				return server.asked(err)
 			}

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/falcogate/falcogate/verifier"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 func newGateCommand(environ []string, streams stdio) *cobra.Command {
@@ -38,7 +38,7 @@ when they did what they say, whatever the verdict.`,
 }
 
 // aboutGate makes a command about the one gate that its argument names.
-func aboutGate(environ []string, streams stdio, server *serverOptions, use, short string, do func(*cobra.Command, *httpapi.Client, string) (*verifier.Gate, error)) *cobra.Command {
+func aboutGate(environ []string, streams stdio, server *serverOptions, use, short string, do func(*cobra.Command, *client.Client, string) (*verifier.Gate, error)) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   use,
 		Short: short,
@@ -47,16 +47,16 @@ func aboutGate(environ []string, streams stdio, server *serverOptions, use, shor
 			if err := configure(cmd, environ, ""); err != nil {
 				return err
 			}
-			client, closeIdle, err := server.client()
+			c, closeIdle, err := server.client()
 			if err != nil {
 				return err
 			}
 			defer closeIdle()
-			gate, err := do(cmd, client, args[0])
+			gate, err := do(cmd, c, args[0])
 			if err != nil {
 				return server.asked(err)
 			}
-			if err := server.writeGate(cmd.Context(), client, streams.out, gate); err != nil {
+			if err := server.writeGate(cmd.Context(), c, streams.out, gate); err != nil {
 				return &exitError{code: exitInconclusive, err: err}
 			}
 			return nil
@@ -68,22 +68,22 @@ func aboutGate(environ []string, streams stdio, server *serverOptions, use, shor
 
 func newGateGetCommand(environ []string, streams stdio) *cobra.Command {
 	return aboutGate(environ, streams, &serverOptions{attests: true}, "get GATE", "Show a gate, and its verdict once it has one",
-		func(cmd *cobra.Command, c *httpapi.Client, id string) (*verifier.Gate, error) {
+		func(cmd *cobra.Command, c *client.Client, id string) (*verifier.Gate, error) {
 			return c.Gate(cmd.Context(), id)
 		})
 }
 
 func newGateCancelCommand(environ []string, streams stdio) *cobra.Command {
 	return aboutGate(environ, streams, &serverOptions{}, "cancel GATE", "End a gate without a verdict",
-		func(cmd *cobra.Command, c *httpapi.Client, id string) (*verifier.Gate, error) {
+		func(cmd *cobra.Command, c *client.Client, id string) (*verifier.Gate, error) {
 			return c.CancelGate(cmd.Context(), id)
 		})
 }
 
 func newGateCloseCommand(environ []string, streams stdio) *cobra.Command {
-	var q httpapi.Query
+	var q client.Query
 	cmd := aboutGate(environ, streams, &serverOptions{}, "close GATE", "End a gate's window; its verdict comes once that can be given",
-		func(cmd *cobra.Command, c *httpapi.Client, id string) (*verifier.Gate, error) {
+		func(cmd *cobra.Command, c *client.Client, id string) (*verifier.Gate, error) {
 			if err := checkScope(cmd, q); err != nil {
 				return nil, err
 			}
@@ -109,19 +109,19 @@ func newGateListCommand(environ []string, streams stdio) *cobra.Command {
 			if err := configure(cmd, environ, ""); err != nil {
 				return err
 			}
-			if err := checkScope(cmd, httpapi.Query{Limit: limit}); err != nil {
+			if err := checkScope(cmd, client.Query{Limit: limit}); err != nil {
 				return err
 			}
 			filter.State = verifier.GateState(state)
 			if filter.Labels, err = parseLabels(labels); err != nil {
 				return err
 			}
-			client, closeIdle, err := server.client()
+			c, closeIdle, err := server.client()
 			if err != nil {
 				return err
 			}
 			defer closeIdle()
-			list, err := client.Gates(cmd.Context(), filter, limit)
+			list, err := c.Gates(cmd.Context(), filter, limit)
 			if err != nil {
 				return server.asked(err)
 			}

@@ -5,13 +5,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 func newGateOpenCommand(environ []string, streams stdio) *cobra.Command {
 	var (
 		server   = serverOptions{attests: true, decides: true, environ: environ}
-		q        httpapi.GateQuery
+		q        client.GateQuery
 		policy   policyOptions
 		excuses  excuseOptions
 		watch    watchOptions
@@ -66,17 +66,17 @@ gets the one that is there; with --id a pipeline may try again without harm.`,
 			if q.Labels, err = parseLabels(labels); err != nil {
 				return err
 			}
-			client, closeIdle, err := server.client()
+			c, closeIdle, err := server.client()
 			if err != nil {
 				return err
 			}
 			defer closeIdle()
-			gate, _, err := client.OpenGate(cmd.Context(), q)
+			gate, _, err := c.OpenGate(cmd.Context(), q)
 			if err != nil {
 				return server.asked(err)
 			}
 			if wait {
-				return watch.run(cmd.Context(), &server, client, streams, gate.ID, true)
+				return watch.run(cmd.Context(), &server, c, streams, gate.ID, true)
 			}
 			if watch.quiet {
 				return nil

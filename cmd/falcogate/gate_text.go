@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/falcogate/falcogate/verifier"
-	"github.com/falcogate/falcogate/verifier/httpapi"
 )
 
 // gate writes a gate: what it asks, and its verdict once it has one.
@@ -94,7 +93,7 @@ func gateEnd(g *verifier.Gate) string {
 }
 
 // gates writes a list: a table, one document, or a line for each gate.
-func (p printer) gates(list *httpapi.GateList) error {
+func (p printer) gates(list *verifier.GateList) error {
 	switch p.format {
 	case "json":
 		return p.json(list)

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/falcogate/falcogate/verifier"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 // watchOptions say how a gate is followed.
@@ -56,12 +56,12 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive, cancelled, or the server can't be as
 			if err := server.prepare(); err != nil {
 				return err
 			}
-			client, closeIdle, err := server.client()
+			c, closeIdle, err := server.client()
 			if err != nil {
 				return err
 			}
 			defer closeIdle()
-			return watch.run(cmd.Context(), &server, client, streams, args[0], false)
+			return watch.run(cmd.Context(), &server, c, streams, args[0], false)
 		},
 	}
 	server.register(cmd.Flags())
@@ -71,13 +71,13 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive, cancelled, or the server can't be as
 
 // run follows a gate, writes its verdict, and returns the exit code. Connected says that
 // the server has answered before.
-func (o *watchOptions) run(ctx context.Context, server *serverOptions, client *httpapi.Client, streams stdio, id string, connected bool) error {
+func (o *watchOptions) run(ctx context.Context, server *serverOptions, c *client.Client, streams stdio, id string, connected bool) error {
 	out, progress := o.out(streams), streams.err
 	if o.quiet {
 		progress = io.Discard
 	}
 	line := newGateLine(progress, id, isTerminal(progress))
-	gate, err := o.follow(ctx, client, id, connected, line)
+	gate, err := o.follow(ctx, c, id, connected, line)
 	line.end()
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -86,22 +86,22 @@ func (o *watchOptions) run(ctx context.Context, server *serverOptions, client *h
 		return server.asked(err)
 	}
 	if gate.Verdict == nil {
-		if err := server.writeGate(ctx, client, out, gate); err != nil {
+		if err := server.writeGate(ctx, c, out, gate); err != nil {
 			return &exitError{code: exitInconclusive, err: err}
 		}
-	} else if err := server.writeVerdict(ctx, client, out, gate.Verdict); err != nil {
+	} else if err := server.writeVerdict(ctx, c, out, gate.Verdict); err != nil {
 		return &exitError{code: server.unwritten(gate.Verdict.Verdict), err: err}
 	}
 	return gateCode(gate)
 }
 
 // follow returns the gate at its end.
-func (o *watchOptions) follow(ctx context.Context, client *httpapi.Client, id string, connected bool, line *gateLine) (gate *verifier.Gate, err error) {
+func (o *watchOptions) follow(ctx context.Context, c *client.Client, id string, connected bool, line *gateLine) (gate *verifier.Gate, err error) {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 200*time.Millisecond, 5*time.Second
 	var lost time.Time // since when; zero while the connection is there
 	for {
-		err := client.FollowGate(ctx, id, func(e verifier.GateEvent) error {
+		err := c.FollowGate(ctx, id, func(e verifier.GateEvent) error {
 			connected, lost = true, time.Time{}
 			wait.Reset()
 			gate = e.Gate
@@ -135,9 +135,9 @@ func (o *watchOptions) follow(ctx context.Context, client *httpapi.Client, id st
 
 // passing reports whether another try may go better.
 func passing(err error) bool {
-	var refused *httpapi.ProblemError
+	var refused *client.ProblemError
 	if !errors.As(err, &refused) {
 		return true
 	}
-	return refused.Problem.Status >= http.StatusInternalServerError || refused.Problem.Status == http.StatusTooManyRequests
+	return refused.Status >= http.StatusInternalServerError || refused.Status == http.StatusTooManyRequests
 }

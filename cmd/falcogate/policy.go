@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/falcogate/falcogate/verifier"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 // policyOptions are the flags that say what a pass needs. On the server they hold
@@ -69,7 +69,7 @@ func (o *policyOptions) wrong(p verifier.Policy) error {
 
 // into puts the flags that were given into a question: the server has its own
 // defaults for the others.
-func (o *policyOptions) into(q *httpapi.Query) error {
+func (o *policyOptions) into(q *client.Query) error {
 	if _, err := o.policy(); err != nil {
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/falcogate/falcogate/correlate"
 	"github.com/falcogate/falcogate/verifier"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 // scenario is a recording and what is asked about it.
@@ -47,7 +47,7 @@ func open(namespace, severity string, reason correlate.GapKind, g gaps) question
 }
 
 // with is the question with a change.
-func (q question) with(change func(*httpapi.Query)) question {
+func (q question) with(change func(*client.Query)) question {
 	q.change = change
 	return q
 }
@@ -105,7 +105,7 @@ var scenarios = []scenario{
 	{name: "kernel-drops", streams: overBoth, questions: []question{
 		open("shadow-bad", "critical", correlate.GapKernelDrops, dropped),
 		open("shadow-bad", "critical", correlate.GapKernelDrops, dropped).with(by(verifier.Heard)),
-		passes("shadow-bad", "critical").with(func(q *httpapi.Query) { q.MaxKernelDropRatio = "1" }),
+		passes("shadow-bad", "critical").with(func(q *client.Query) { q.MaxKernelDropRatio = "1" }),
 		fails("shop", "critical", 2, verifier.None, dropped),
 	}},
 	{name: "restart", streams: overBoth, questions: []question{
@@ -184,8 +184,8 @@ func unread(namespace, severity string) question {
 }
 
 // cut ends the question's window 3.2 s after its start.
-func cut(e verifier.Evidence) func(*httpapi.Query) {
-	return func(q *httpapi.Query) {
+func cut(e verifier.Evidence) func(*client.Query) {
+	return func(q *client.Query) {
 		q.Evidence = string(e)
 		start, _ := time.Parse(time.RFC3339Nano, q.Since) // it was formatted so
 		q.Until = start.Add(3200 * time.Millisecond).Format(time.RFC3339Nano)

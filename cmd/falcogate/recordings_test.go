@@ -15,13 +15,13 @@ import (
 
 	"github.com/falcogate/falcogate/correlate"
 	"github.com/falcogate/falcogate/verifier"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 // question is what one recording is asked, and what the truth about it demands.
 type question struct {
 	namespace, severity string
-	change              func(*httpapi.Query) // of the rest of the question; nil for none
+	change              func(*client.Query) // of the rest of the question; nil for none
 
 	verdict  verifier.Outcome
 	reason   verifier.ReasonCode
@@ -33,8 +33,8 @@ type question struct {
 }
 
 // by is a question that accepts less evidence.
-func by(e verifier.Evidence) func(*httpapi.Query) {
-	return func(q *httpapi.Query) { q.Evidence = string(e) }
+func by(e verifier.Evidence) func(*client.Query) {
+	return func(q *client.Query) { q.Evidence = string(e) }
 }
 
 // TestRecordedFalcos plays every recording of a real Falco to a daemon of its own,
@@ -72,7 +72,7 @@ func TestRecordedFalcos(t *testing.T) {
 type played struct {
 	dir, socket string // its directory, and the Falco that it reads
 	daemon      *daemon
-	client      *httpapi.Client
+	client      *client.Client
 	start, end  time.Time // the scenario's window, moved as the recording was
 }
 
@@ -90,7 +90,7 @@ func (p *played) startDaemon(t *testing.T) {
 	})
 	require.NoError(t, d.waitReady(t.Context()))
 	p.daemon = d
-	p.client, err = httpapi.NewClient("http://"+d.api, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}})
+	p.client, err = client.New("http://"+d.api, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}})
 	require.NoError(t, err)
 }
 
@@ -168,7 +168,7 @@ func (p *played) heard(ctx context.Context, want uint64) error {
 // ask asks a question about the scenario's window.
 func (p *played) ask(t *testing.T, q question) *verifier.Verdict {
 	t.Helper()
-	query := httpapi.Query{
+	query := client.Query{
 		Namespace: q.namespace, Severity: q.severity,
 		Since: p.start.Format(time.RFC3339Nano), Until: p.end.Format(time.RFC3339Nano),
 		// The recording was 30 to 50 s in the making and comes at once, so that the

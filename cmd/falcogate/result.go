@@ -6,7 +6,7 @@ import (
 
 	"github.com/falcogate/falcogate/correlate"
 	"github.com/falcogate/falcogate/verifier"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 // Reasons of a result that no verdict stands behind.
@@ -95,7 +95,7 @@ func (r result) aegis() verifier.Aegis {
 }
 
 // askedAbout says what a question asks, in the words of its verdict.
-func askedAbout(q httpapi.Query) string {
+func askedAbout(q client.Query) string {
 	severity, err := correlate.ParsePriority(q.Severity)
 	if err != nil {
 		severity = correlate.Warning // it is empty: the rest was refused before

@@ -21,12 +21,12 @@ func newSensorsCommand(environ []string, streams stdio) *cobra.Command {
 			if err := configure(cmd, environ, ""); err != nil {
 				return err
 			}
-			client, closeIdle, err := server.client()
+			c, closeIdle, err := server.client()
 			if err != nil {
 				return err
 			}
 			defer closeIdle()
-			list, err := client.Sensors(cmd.Context())
+			list, err := c.Sensors(cmd.Context())
 			if err != nil {
 				return server.asked(err)
 			}

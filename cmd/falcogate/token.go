@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/falcogate/falcogate/internal/bearer"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 // podTokens are the files in which a pod finds tokens of its service account.
@@ -85,14 +85,14 @@ func (s tokenSource) read() (string, error) {
 
 // hint says what to do about an answer that the caller may not ask, or nothing.
 func (s tokenSource) hint(err error) string {
-	var refused *httpapi.ProblemError
+	var refused *client.ProblemError
 	if !errors.As(err, &refused) {
 		return ""
 	}
 	switch {
-	case refused.Problem.Status == http.StatusForbidden:
+	case refused.Status == http.StatusForbidden:
 		return "have it allowed where falcogate runs (docs/access.md)"
-	case refused.Problem.Status != http.StatusUnauthorized:
+	case refused.Status != http.StatusUnauthorized:
 		return ""
 	case s.kept:
 		return "no token was sent: the pod's own would be good for the API server too and does not go over http; " +

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/falcogate/falcogate/verifier"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 // unpack unpacks a data directory that an earlier falcogate has left.
@@ -72,12 +72,12 @@ func TestUpgrade(t *testing.T) {
 			}()
 			require.NoError(t, d.waitReady(ctx))
 			hc := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-			client, err := httpapi.NewClient("http://"+d.api, hc)
+			c, err := client.New("http://"+d.api, hc)
 			require.NoError(t, err)
 
 			gates := map[string]*verifier.Gate{}
 			for id, state := range map[string]verifier.GateState{"failed": verifier.GateDecided, "passed": verifier.GateDecided, "cancelled": verifier.GateCancelled} {
-				gates[id], err = client.Gate(ctx, id)
+				gates[id], err = c.Gate(ctx, id)
 				require.NoError(t, err)
 				require.Equal(t, state, gates[id].State)
 			}
@@ -86,7 +86,7 @@ func TestUpgrade(t *testing.T) {
 			passed := gates["passed"].Verdict
 			require.Equal(t, verifier.Pass, passed.Verdict)
 			for _, id := range []string{"failed", "passed"} {
-				e, err := client.Explain(ctx, gates[id].Verdict.ID)
+				e, err := c.Explain(ctx, gates[id].Verdict.ID)
 				require.NoError(t, err)
 				require.True(t, e.Identical, "%s: %v %s", id, e.Differences, e.Note)
 			}
@@ -101,13 +101,13 @@ func TestUpgrade(t *testing.T) {
 				require.Equal(t, http.StatusOK, resp.StatusCode)
 			}
 			require.NoError(t, eventually(ctx, func() error {
-				again, err := client.Gate(ctx, "passed")
+				again, err := c.Gate(ctx, "passed")
 				if err == nil && (again.Contradiction == nil || !again.Published) {
 					err = errors.New("the pass is not contradicted")
 				}
 				if err == nil {
 					require.Equal(t, passed, again.Verdict)
-					again, err = client.Gate(ctx, "left-open")
+					again, err = c.Gate(ctx, "left-open")
 				}
 				if err == nil && (again.State != verifier.GateDecided || !again.Published) {
 					err = errors.New("the open gate is not decided")

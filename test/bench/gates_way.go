@@ -21,7 +21,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 const (
@@ -39,7 +39,7 @@ type daemon struct {
 	dir         string
 	api, ingest string
 	subscriber  *nats.Conn
-	client      *httpapi.Client
+	client      *client.Client
 	http        *http.Client
 	gates       int // that were opened
 
@@ -84,7 +84,7 @@ func startDaemon(ctx context.Context) (d *daemon, err error) {
 	}
 	go func() { _, _ = io.Copy(io.Discard, lines) }()
 	d.api, d.ingest = said.API, said.Ingest
-	if d.client, err = httpapi.NewClient("http://"+d.api, d.http); err != nil {
+	if d.client, err = client.New("http://"+d.api, d.http); err != nil {
 		return nil, err
 	}
 	if d.subscriber, err = nats.Connect(said.NATS); err != nil {
@@ -117,7 +117,7 @@ func (d *daemon) close() error {
 
 // open opens a gate over a namespace of its own, and says how long that took.
 func (d *daemon) open(ctx context.Context) (time.Duration, error) {
-	q := httpapi.GateQuery{Duration: "1h", ID: fmt.Sprint("gate-", d.gates)}
+	q := client.GateQuery{Duration: "1h", ID: fmt.Sprint("gate-", d.gates)}
 	q.Namespace = fmt.Sprint("ns-", d.gates)
 	d.gates++
 	begin := time.Now()

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/falcogate/falcogate/verifier"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 // patience is how long behind its window's end a gate waits for proof, and half of what
@@ -56,9 +56,9 @@ func TestGatesOutliveEverything(t *testing.T) {
 	for _, p := range s.processes() {
 		require.NoError(t, p.start())
 	}
-	apis := make([]*httpapi.Client, size)
+	apis := make([]*client.Client, size)
 	for i := range apis {
-		apis[i], err = httpapi.NewClient("http://"+s.apis[i], &http.Client{Transport: &http.Transport{DisableKeepAlives: true}})
+		apis[i], err = client.New("http://"+s.apis[i], &http.Client{Transport: &http.Transport{DisableKeepAlives: true}})
 		require.NoError(t, err)
 		ready(t, s.apis[i])
 	}
@@ -111,7 +111,7 @@ func TestGatesOutliveEverything(t *testing.T) {
 }
 
 // judge holds all gates against what must be true of them.
-func judge(t *testing.T, s *site, pipelines []*pipeline, falcos []*falco, list []verifier.ListedGate, fresh *httpapi.Client, faults int) {
+func judge(t *testing.T, s *site, pipelines []*pipeline, falcos []*falco, list []verifier.ListedGate, fresh *client.Client, faults int) {
 	t.Helper()
 	events := readVerdicts(t.Context(), t, "nats://"+s.direct[0])
 	stored := map[string]verifier.ListedGate{}

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/falcogate/falcogate/verifier"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 // published are the events of the verdict stream.
@@ -63,7 +63,7 @@ type judgement struct {
 }
 
 // check says what is wrong with a gate, or nil.
-func (j *judgement) check(ctx context.Context, fresh *httpapi.Client) error {
+func (j *judgement) check(ctx context.Context, fresh *client.Client) error {
 	if j.gate.State == verifier.GateCancelled {
 		if len(j.events) > 0 || !j.cancels {
 			return fmt.Errorf("is cancelled, and has %d verdicts", len(j.events))

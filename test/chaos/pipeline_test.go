@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/falcogate/falcogate/verifier"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 // pipeline opens a gate over a namespace of its own, in which a Falco may raise alerts,
@@ -68,12 +68,12 @@ func newPipeline(i int, falcos []*falco, rnd *rand.Rand) *pipeline {
 }
 
 // run plays the pipeline. Whatever fails is tried again, as pipelines do.
-func (p *pipeline) run(ctx context.Context, apis []*httpapi.Client, rnd *rand.Rand) error {
+func (p *pipeline) run(ctx context.Context, apis []*client.Client, rnd *rand.Rand) error {
 	window := p.end.Sub(time.Time{})
 	p.start = time.Now().UTC().Truncate(time.Millisecond)
 	p.end = p.start.Add(window)
 	p.deadline = p.end.Add(patience)
-	q := httpapi.GateQuery{ID: p.id, Deadline: stamp(p.deadline), Labels: map[string]string{"suite": "chaos"}}
+	q := client.GateQuery{ID: p.id, Deadline: stamp(p.deadline), Labels: map[string]string{"suite": "chaos"}}
 	q.Namespace, q.Sensor, q.Since = p.namespace, p.sensor, stamp(p.start)
 	if !p.closes {
 		q.Until = stamp(p.end)
@@ -86,7 +86,7 @@ func (p *pipeline) run(ctx context.Context, apis []*httpapi.Client, rnd *rand.Ra
 			p.falco.raise(p.namespace, a.priority, a.lost)
 		})
 	}
-	err := again(ctx, apis, rnd, func(ctx context.Context, api *httpapi.Client) error {
+	err := again(ctx, apis, rnd, func(ctx context.Context, api *client.Client) error {
 		_, _, err := api.OpenGate(ctx, q)
 		return err
 	})
@@ -95,13 +95,13 @@ func (p *pipeline) run(ctx context.Context, apis []*httpapi.Client, rnd *rand.Ra
 		return fmt.Errorf("%s could not be opened: %w", p.id, err)
 	case p.closes:
 		after(ctx, time.Until(p.end))
-		err = again(ctx, apis, rnd, func(ctx context.Context, api *httpapi.Client) error {
+		err = again(ctx, apis, rnd, func(ctx context.Context, api *client.Client) error {
 			_, err := api.CloseGate(ctx, p.id, stamp(p.end))
 			return over(err)
 		})
 	case p.cancels:
 		after(ctx, window/2)
-		err = again(ctx, apis, rnd, func(ctx context.Context, api *httpapi.Client) error {
+		err = again(ctx, apis, rnd, func(ctx context.Context, api *client.Client) error {
 			_, err := api.CancelGate(ctx, p.id)
 			p.cancelled = p.cancelled || err == nil
 			return over(err)
@@ -113,25 +113,25 @@ func (p *pipeline) run(ctx context.Context, apis []*httpapi.Client, rnd *rand.Ra
 // over takes for done what was done already: by a try that nobody heard of, or because an
 // alert has decided the gate.
 func over(err error) error {
-	var problem *httpapi.ProblemError
-	if errors.As(err, &problem) && problem.Problem.Status == http.StatusConflict {
+	var problem *client.ProblemError
+	if errors.As(err, &problem) && problem.Status == http.StatusConflict {
 		return nil
 	}
 	return err
 }
 
 // again asks one replica after another until one does it.
-func again(ctx context.Context, apis []*httpapi.Client, rnd *rand.Rand, do func(context.Context, *httpapi.Client) error) error {
+func again(ctx context.Context, apis []*client.Client, rnd *rand.Rand, do func(context.Context, *client.Client) error) error {
 	first := rnd.IntN(len(apis))
 	for n := 0; ; n++ {
 		bounded, cancel := context.WithTimeout(ctx, 3*time.Second)
 		err := do(bounded, apis[(first+n)%len(apis)])
 		cancel()
-		var problem *httpapi.ProblemError
+		var problem *client.ProblemError
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return err
-		case errors.As(err, &problem) && problem.Problem.Status < http.StatusInternalServerError && problem.Problem.Status != http.StatusTooManyRequests:
+		case errors.As(err, &problem) && problem.Status < http.StatusInternalServerError && problem.Status != http.StatusTooManyRequests:
 			return err // it is refused for good
 		}
 		after(ctx, 100*time.Millisecond)
@@ -139,7 +139,7 @@ func again(ctx context.Context, apis []*httpapi.Client, rnd *rand.Rand, do func(
 }
 
 // settled waits until all gates are over and their verdicts published.
-func settled(ctx context.Context, t *testing.T, api *httpapi.Client, gates int) []verifier.ListedGate {
+func settled(ctx context.Context, t *testing.T, api *client.Client, gates int) []verifier.ListedGate {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()

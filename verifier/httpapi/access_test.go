@@ -20,6 +20,7 @@ import (
 	"github.com/falcogate/falcogate/internal/listen"
 	"github.com/falcogate/falcogate/internal/problem"
 	"github.com/falcogate/falcogate/verifier"
+	"github.com/falcogate/falcogate/verifier/client"
 	"github.com/falcogate/falcogate/verifier/httpapi"
 )
 
@@ -376,13 +377,13 @@ func TestMetricsWithoutService(t *testing.T) {
 func TestClientToken(t *testing.T) {
 	g := startGuarded(t, "token", nil)
 	token, broken := "", error(nil)
-	plain, err := httpapi.NewClient(g.base, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}})
+	plain, err := client.New(g.base, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}})
 	require.NoError(t, err)
 	c := plain.WithToken(func() (string, error) { return token, broken })
 	status := func(err error) int {
-		var p *httpapi.ProblemError
+		var p *client.ProblemError
 		require.ErrorAs(t, err, &p)
-		return p.Problem.Status
+		return p.Status
 	}
 	_, err = c.Sensors(t.Context())
 	require.Equal(t, http.StatusUnauthorized, status(err))
@@ -421,15 +422,15 @@ func TestClientFollowsNoRedirect(t *testing.T) {
 	base = addresses[elsewhere]
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	c, err := httpapi.NewClient(addresses[redirecting], &http.Client{Transport: transport})
+	c, err := client.New(addresses[redirecting], &http.Client{Transport: transport})
 	require.NoError(t, err)
 	c = c.WithToken(func() (string, error) { return tokenOf(getAll), nil })
 	_, err = c.Sensors(t.Context())
-	var p *httpapi.ProblemError
+	var p *client.ProblemError
 	require.ErrorAs(t, err, &p)
-	require.Equal(t, http.StatusTemporaryRedirect, p.Problem.Status)
+	require.Equal(t, http.StatusTemporaryRedirect, p.Status)
 	require.NotContains(t, err.Error(), tokenOf(getAll))
-	_, err = c.Verdict(t.Context(), httpapi.Query{Namespace: "shop", Since: "1m"}, true)
+	_, err = c.Verdict(t.Context(), client.Query{Namespace: "shop", Since: "1m"}, true)
 	require.ErrorAs(t, err, &p)
 	require.Empty(t, asked)
 }

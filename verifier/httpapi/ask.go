@@ -7,18 +7,19 @@ import (
 	"time"
 
 	"github.com/falcogate/falcogate/correlate"
+	"github.com/falcogate/falcogate/internal/parameter"
 	"github.com/falcogate/falcogate/verifier"
 )
 
 // question turns parameters into what the service is asked. Whether that can be
 // answered is for the service to check.
 func (p params) question(now time.Time) (q verifier.Question, err error) {
-	q.Namespace = p[paramNamespace].value
+	q.Namespace = p[parameter.Namespace].value
 	q.Pods = verifier.Pods{
-		Name: p[paramPod].value, Selector: p[paramSelector].value, Owner: p[paramOwner].value, Hash: p[paramHash].value, VCluster: p[paramVCluster].value,
+		Name: p[parameter.Pod].value, Selector: p[parameter.Selector].value, Owner: p[parameter.Owner].value, Hash: p[parameter.Hash].value, VCluster: p[parameter.VCluster].value,
 	}
-	q.Rule = p[paramRule].value
-	q.Sensor = p[paramSensor].value
+	q.Rule = p[parameter.Rule].value
+	q.Sensor = p[parameter.Sensor].value
 	if q.Window, err = p.window(now); err != nil {
 		return q, err
 	}
@@ -31,7 +32,7 @@ func (p params) question(now time.Time) (q verifier.Question, err error) {
 	if q.Wait, err = p.wait(); err != nil {
 		return q, err
 	}
-	if err = p.read(paramAsOf, func(v string) (err error) { q.AsOf, err = parsePosition(v); return err }); err != nil {
+	if err = p.read(parameter.AsOf, func(v string) (err error) { q.AsOf, err = parsePosition(v); return err }); err != nil {
 		return q, err
 	}
 	if q.Excuses, err = p.excuses(); err != nil {
@@ -44,24 +45,24 @@ func (p params) question(now time.Time) (q verifier.Question, err error) {
 // wait reads for how long a pending answer may be held; it is zero when that was
 // not given.
 func (p params) wait() (d time.Duration, err error) {
-	return d, p.read(paramWait, func(v string) (err error) { d, err = ParseDuration(v); return err })
+	return d, p.read(parameter.Wait, func(v string) (err error) { d, err = parameter.ParseDuration(v); return err })
 }
 
 // change reads the parts of the policy that the question sets for itself.
 func (p params) change() (c verifier.Change, err error) {
 	duration := func(to **time.Duration) func(string) error {
 		return func(v string) error {
-			d, err := ParseDuration(v)
+			d, err := parameter.ParseDuration(v)
 			*to = &d
 			return err
 		}
 	}
 	for name, parse := range map[string]func(string) error{
-		paramEvidence:   func(v string) (err error) { c.Evidence, err = verifier.ParseEvidence(v); return err },
-		paramSettling:   duration(&c.Settling),
-		paramClockSkew:  duration(&c.ClockSkew),
-		paramHostAlerts: func(v string) (err error) { c.HostAlerts, err = verifier.ParseHostAlerts(v); return err },
-		paramMaxKernelDrop: func(v string) error {
+		parameter.Evidence:   func(v string) (err error) { c.Evidence, err = verifier.ParseEvidence(v); return err },
+		parameter.Settling:   duration(&c.Settling),
+		parameter.ClockSkew:  duration(&c.ClockSkew),
+		parameter.HostAlerts: func(v string) (err error) { c.HostAlerts, err = verifier.ParseHostAlerts(v); return err },
+		parameter.MaxKernelDrop: func(v string) error {
 			ratio, err := strconv.ParseFloat(v, 64)
 			if err != nil {
 				return fmt.Errorf("want a number from 0 to 1, have %.40q", v)
@@ -69,7 +70,7 @@ func (p params) change() (c verifier.Change, err error) {
 			c.MaxKernelDropRatio = &ratio
 			return nil
 		},
-		paramRequireRules: func(v string) error { c.RequireRules = ParseRules(v); return nil },
+		parameter.RequireRules: func(v string) error { c.RequireRules = ParseRules(v); return nil },
 	} {
 		if readErr := p.read(name, parse); readErr != nil {
 			return c, readErr
@@ -101,11 +102,11 @@ func parsePosition(s string) (uint64, error) {
 // selection turns parameters into what the service is asked. Without a start
 // the list begins with the oldest alert that is kept.
 func (p params) selection(now time.Time) (sel verifier.Selection, err error) {
-	sel.Namespace = p[paramNamespace].value
-	sel.Scope = verifier.Scope(p[paramScope].value)
-	sel.Pod = p[paramPod].value
-	sel.Rule = p[paramRule].value
-	sel.Sensor = p[paramSensor].value
+	sel.Namespace = p[parameter.Namespace].value
+	sel.Scope = verifier.Scope(p[parameter.Scope].value)
+	sel.Pod = p[parameter.Pod].value
+	sel.Rule = p[parameter.Rule].value
+	sel.Sensor = p[parameter.Sensor].value
 	if sel.Window, err = p.window(now); err != nil {
 		return sel, err
 	}
@@ -118,24 +119,18 @@ func (p params) selection(now time.Time) (sel verifier.Selection, err error) {
 	if sel.Limit, err = p.limit(); err != nil {
 		return sel, err
 	}
-	if err = p.read(paramOrder, func(v string) (err error) { sel.Order, err = parseOrder(v); return err }); err != nil {
+	if err = p.read(parameter.Order, func(v string) (err error) { sel.Order, err = parseOrder(v); return err }); err != nil {
 		return sel, err
 	}
-	return sel, p.read(paramCursor, func(v string) (err error) { sel.After, err = correlate.ParseCursor(v); return err })
+	return sel, p.read(parameter.Cursor, func(v string) (err error) { sel.After, err = correlate.ParseCursor(v); return err })
 }
-
-// Orders of a list, as they are given in a parameter.
-const (
-	OrderNewest = "newest"
-	OrderOldest = "oldest"
-)
 
 func parseOrder(s string) (correlate.Order, error) {
 	switch s {
-	case OrderNewest:
+	case parameter.OrderNewest:
 		return correlate.NewestFirst, nil
-	case OrderOldest:
+	case parameter.OrderOldest:
 		return correlate.OldestFirst, nil
 	}
-	return 0, fmt.Errorf("unknown order %.40q: want %s or %s", s, OrderNewest, OrderOldest)
+	return 0, fmt.Errorf("unknown order %.40q: want %s or %s", s, parameter.OrderNewest, parameter.OrderOldest)
 }

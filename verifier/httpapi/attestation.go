@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 
+	"github.com/falcogate/falcogate/internal/parameter"
 	"github.com/falcogate/falcogate/internal/problem"
 	"github.com/falcogate/falcogate/verifier"
 	"github.com/falcogate/falcogate/verifier/access"
@@ -23,15 +23,6 @@ type Attestor interface {
 	// Signed returns an error unless a signature of the verdict is this signer's own.
 	Signed(data []byte, signature string) error
 }
-
-// paramPredicate says what an attestation holds.
-const paramPredicate = "predicate"
-
-// Predicates of an attestation.
-const (
-	PredicateVerdict = "verdict" // the default
-	PredicateVSA     = "vsa"
-)
 
 // Errors of attestations.
 var (
@@ -66,7 +57,7 @@ func (s *Server) attestVerdict(ctx context.Context, r request) (any, error) {
 	if errors.Is(all, access.ErrUnavailable) {
 		return nil, all
 	}
-	published, err := s.service.Published(ctx, r.params[paramVerdict].value)
+	published, err := s.service.Published(ctx, r.params[parameter.Verdict].value)
 	if err != nil {
 		return nil, err
 	}
@@ -96,18 +87,18 @@ func (s *Server) attest(ctx context.Context, r request, v *verifier.Verdict, dat
 	}
 	var signed []byte
 	var err error
-	switch predicate := r.params[paramPredicate].value; predicate {
-	case "", PredicateVerdict:
+	switch predicate := r.params[parameter.Predicate].value; predicate {
+	case "", parameter.PredicateVerdict:
 		if v.Withholds() {
 			if err := s.demand(ctx, r.caller, everywhere); err != nil {
 				return nil, err
 			}
 		}
 		signed, err = s.attestor.Verdict(v, data)
-	case PredicateVSA:
+	case parameter.PredicateVSA:
 		signed, err = s.attestor.Summary(v, data)
 	default:
-		return nil, &verifier.FieldError{Field: paramPredicate, Detail: fmt.Sprintf("unknown predicate %.40q: want %s or %s", predicate, PredicateVerdict, PredicateVSA)}
+		return nil, &verifier.FieldError{Field: parameter.Predicate, Detail: fmt.Sprintf("unknown predicate %.40q: want %s or %s", predicate, parameter.PredicateVerdict, parameter.PredicateVSA)}
 	}
 	return envelope(signed), err
 }
@@ -123,25 +114,4 @@ func refuseAttestation(w http.ResponseWriter, err error) bool {
 		return false
 	}
 	return true
-}
-
-// GateAttestation asks for the envelope of a gate's verdict: PredicateVerdict or
-// PredicateVSA. The error is a *ProblemError when the server gave none.
-func (c *Client) GateAttestation(ctx context.Context, id, predicate string) ([]byte, error) {
-	return c.attestation(ctx, gatePath(id), predicate)
-}
-
-// VerdictAttestation asks for the envelope of a published verdict. The error is as
-// GateAttestation's.
-func (c *Client) VerdictAttestation(ctx context.Context, id, predicate string) ([]byte, error) {
-	return c.attestation(ctx, verdictPath(id), predicate)
-}
-
-func (c *Client) attestation(ctx context.Context, path, predicate string) ([]byte, error) {
-	req, err := c.request(ctx, http.MethodGet, path+"/attestation", url.Values{paramPredicate: {predicate}}, nil)
-	if err != nil {
-		return nil, err
-	}
-	_, data, err := c.send(req)
-	return data, err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/falcogate/falcogate/correlate"
 	"github.com/falcogate/falcogate/verifier"
 	"github.com/falcogate/falcogate/verifier/attest"
+	"github.com/falcogate/falcogate/verifier/client"
 	"github.com/falcogate/falcogate/verifier/httpapi"
 )
 
@@ -41,7 +42,7 @@ const imageDigest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495
 func TestAttestation(t *testing.T) {
 	signer, key := newSigner(t)
 	r := start(t, func(o *httpapi.Options) { o.Attestor = signer }, signer)
-	client, err := httpapi.NewClient(r.base, r.http)
+	c, err := client.New(r.base, r.http)
 	require.NoError(t, err)
 	for _, spec := range []string{
 		`{"id":"a","namespace":"shadow-1","since":"10m","digest":"` + imageDigest + `"}`, `{"id":"b","namespace":"shadow-1","since":"10m"}`,
@@ -54,7 +55,7 @@ func TestAttestation(t *testing.T) {
 	r.log.Append(clock, inPod("shadow-1", "web", 2*time.Minute, correlate.Critical))
 	require.Eventually(t, func() bool { return len(r.log.Verdicts()) == 2 }, 10*time.Second, time.Millisecond)
 
-	envelope, err := client.GateAttestation(t.Context(), "a", httpapi.PredicateVerdict)
+	envelope, err := c.GateAttestation(t.Context(), "a", client.PredicateVerdict)
 	require.NoError(t, err)
 	found, err := attest.Check(envelope, key)
 	require.NoError(t, err)
@@ -64,7 +65,7 @@ func TestAttestation(t *testing.T) {
 		published[p.ID] = string(p.Data)
 	}
 	require.Equal(t, published[found.Verdict.ID], string(found.Data), "as it was published")
-	again, err := client.VerdictAttestation(t.Context(), found.Verdict.ID, httpapi.PredicateVerdict)
+	again, err := c.VerdictAttestation(t.Context(), found.Verdict.ID, client.PredicateVerdict)
 	require.NoError(t, err)
 	require.Equal(t, string(envelope), string(again))
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/falcogate/falcogate/internal/bearer"
+	"github.com/falcogate/falcogate/internal/parameter"
 	"github.com/falcogate/falcogate/internal/problem"
 	"github.com/falcogate/falcogate/verifier"
 	"github.com/falcogate/falcogate/verifier/access"
@@ -122,14 +123,14 @@ func (s *Server) refused(w http.ResponseWriter, r *http.Request, reason string, 
 // that no namespace can have is refused before anybody is asked about it.
 func ofNamespace(verb access.Verb) func(params) (access.Action, error) {
 	return func(p params) (access.Action, error) {
-		namespace := p[paramNamespace].value
+		namespace := p[parameter.Namespace].value
 		return access.Action{Verb: verb, Namespace: namespace}, verifier.CheckNamespace(namespace)
 	}
 }
 
 // ofList is what a list of alerts needs: of one namespace as above, else all.
 func ofList(p params) (access.Action, error) {
-	if _, given := p[paramNamespace]; given {
+	if _, given := p[parameter.Namespace]; given {
 		return ofNamespace(access.Get)(p)
 	}
 	return everywhere, nil

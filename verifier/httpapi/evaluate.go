@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/falcogate/falcogate/internal/parameter"
 	"github.com/falcogate/falcogate/verifier"
 	"github.com/falcogate/falcogate/verifier/access"
 )
@@ -28,7 +29,7 @@ func (s *Server) formed(ctx context.Context, r request, how func(context.Context
 	if err != nil {
 		return nil, err
 	}
-	if format == formatAegis {
+	if format == parameter.FormatAegis {
 		return v.Aegis(), nil
 	}
 	return v, nil
@@ -61,7 +62,7 @@ func (s *Server) explain(ctx context.Context, r request) (any, error) {
 		return nil, err // or only a verdict that there is would be refused so
 	}
 	all := err == nil
-	e, err := s.service.Explain(ctx, r.params[paramVerdict].value, func(ctx context.Context, namespace string) error {
+	e, err := s.service.Explain(ctx, r.params[parameter.Verdict].value, func(ctx context.Context, namespace string) error {
 		if all {
 			return nil
 		}

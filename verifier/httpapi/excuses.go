@@ -8,27 +8,20 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/falcogate/falcogate/internal/parameter"
 	"github.com/falcogate/falcogate/verifier"
 	"github.com/falcogate/falcogate/verifier/access"
-)
-
-// Names of the parameters of excuses. The first and the last are JSON, in a query string
-// as its text.
-const (
-	paramIgnore    = "ignore"
-	paramMaxAlerts = "max_alerts"
-	paramBaseline  = "baseline"
 )
 
 // excuses reads which alerts do not fail a question. Whether they can be is for the
 // service to check.
 func (p params) excuses() (e verifier.Excuses, err error) {
-	if err = p.read(paramIgnore, func(v string) error {
+	if err = p.read(parameter.Ignore, func(v string) error {
 		return readJSON(v, &e.Ignore, `a list such as [{"rule": "…", "reason": "…"}, {"tag": "…", "reason": "…"}]`)
 	}); err != nil {
 		return e, err
 	}
-	if err = p.read(paramMaxAlerts, func(v string) error {
+	if err = p.read(parameter.MaxAlerts, func(v string) error {
 		if e.MaxAlerts, err = strconv.ParseUint(v, 10, 64); err != nil {
 			return fmt.Errorf("want a number from 0 to %d, have %.40q", verifier.MaxAllowedAlerts, v)
 		}
@@ -36,7 +29,7 @@ func (p params) excuses() (e verifier.Excuses, err error) {
 	}); err != nil {
 		return e, err
 	}
-	return e, p.read(paramBaseline, func(v string) error {
+	return e, p.read(parameter.Baseline, func(v string) error {
 		e.Baseline = &verifier.Baseline{}
 		return readJSON(v, e.Baseline, `an object such as {"namespace": "…", "lookback": "1h"}`)
 	})
@@ -64,24 +57,4 @@ func (s *Server) mayCompare(ctx context.Context, caller access.Caller, b *verifi
 		return &verifier.FieldError{Field: "baseline.namespace", Detail: strings.TrimPrefix(err.Error(), "namespace: ")} // nobody's, and so nobody may
 	}
 	return s.demand(ctx, caller, access.Action{Verb: access.Get, Namespace: b.Namespace})
-}
-
-// excuseParams are the parameters of excuses that are set, as text.
-func (q Query) excuseParams(p map[string]string) {
-	text := func(name string, v any) {
-		data, err := json.Marshal(v)
-		if err != nil {
-			panic("httpapi: excuses can't be encoded: " + err.Error()) // their types are all encodable
-		}
-		p[name] = string(data)
-	}
-	if len(q.Excuses.Ignore) > 0 {
-		text(paramIgnore, q.Excuses.Ignore)
-	}
-	if q.Excuses.MaxAlerts > 0 {
-		p[paramMaxAlerts] = strconv.FormatUint(q.Excuses.MaxAlerts, 10)
-	}
-	if q.Excuses.Baseline != nil {
-		text(paramBaseline, q.Excuses.Baseline)
-	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/falcogate/falcogate/internal/parameter"
 	"github.com/falcogate/falcogate/internal/problem"
 	"github.com/falcogate/falcogate/verifier"
 	"github.com/falcogate/falcogate/verifier/access"
@@ -169,8 +170,8 @@ func (s *Server) flaggerGate(ctx context.Context, caller access.Caller, h *flagg
 // flaggerRollback answers whether to roll back: Flagger does with any status up to 202.
 // Only a fail is a reason.
 func (s *Server) flaggerRollback(ctx context.Context, caller access.Caller, h *flaggerHook) (hookAnswer, error) {
-	if _, given := h.Metadata[paramWait]; !given {
-		h = h.with(paramWait, "0") // a fail comes at once
+	if _, given := h.Metadata[parameter.Wait]; !given {
+		h = h.with(parameter.Wait, "0") // a fail comes at once
 	}
 	line, outcome, _, err := s.hookVerdict(ctx, caller, h)
 	switch {

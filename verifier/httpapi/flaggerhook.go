@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/falcogate/falcogate/internal/parameter"
 	"github.com/falcogate/falcogate/verifier"
 )
 
@@ -38,7 +39,7 @@ const (
 // is known; what lists alerts has no use.
 var hookParams = append([]string{hookSettle, hookRules, hookOnInconclusive, hookToken},
 	slices.DeleteFunc(slices.Clone(verdictParams), func(name string) bool {
-		return slices.Contains([]string{paramEnd, paramLimit, paramAsOf, paramRule, paramFormat}, name)
+		return slices.Contains([]string{parameter.End, parameter.Limit, parameter.AsOf, parameter.Rule, parameter.Format}, name)
 	})...)
 
 // hookWait is how long a hook is held while the answer is pending, unless it says
@@ -131,22 +132,22 @@ func (h *flaggerHook) question(now time.Time) (q hookQuestion, err error) {
 		return q, err
 	}
 	if settle, ok := p[hookSettle]; ok {
-		if other, twice := p[paramSettling]; twice {
+		if other, twice := p[parameter.Settling]; twice {
 			return q, &verifier.FieldError{Field: settle.name, Detail: "the same as " + other.name + ", which is given too"}
 		}
-		p[paramSettling] = settle
+		p[parameter.Settling] = settle
 	}
-	if _, ok := p[paramNamespace]; !ok {
-		p[paramNamespace] = param{paramNamespace, h.Namespace}
+	if _, ok := p[parameter.Namespace]; !ok {
+		p[parameter.Namespace] = param{parameter.Namespace, h.Namespace}
 	}
-	if _, ok := p[paramWait]; !ok {
-		p[paramWait] = param{paramWait, hookWait}
+	if _, ok := p[parameter.Wait]; !ok {
+		p[parameter.Wait] = param{parameter.Wait, hookWait}
 	}
 	if q.wait, err = p.wait(); err != nil {
 		return q, err
 	}
-	if err = p.read(paramStart, func(v string) error {
-		if q.since, err = ParseTime(v, now); err == nil && q.since.After(now) {
+	if err = p.read(parameter.Start, func(v string) error {
+		if q.since, err = parameter.ParseTime(v, now); err == nil && q.since.After(now) {
 			err = fmt.Errorf("%s is in the future: it is %s here; keep the clocks in step (NTP)", v, now.UTC().Format(time.RFC3339))
 		}
 		return err
@@ -165,7 +166,7 @@ func (h *flaggerHook) question(now time.Time) (q hookQuestion, err error) {
 	if err = p.hookRules(&q); err != nil {
 		return q, err
 	}
-	for _, name := range []string{hookSettle, hookRules, hookOnInconclusive, hookToken, paramStart} {
+	for _, name := range []string{hookSettle, hookRules, hookOnInconclusive, hookToken, parameter.Start} {
 		delete(p, name)
 	}
 	q.params = p
@@ -176,7 +177,7 @@ func (h *flaggerHook) question(now time.Time) (q hookQuestion, err error) {
 // start is missing: a hook that can never be answered says so at once.
 func (p params) answerable(now time.Time) error {
 	started := maps.Clone(p)
-	started[paramStart] = param{paramStart, now.Add(-time.Second).Format(time.RFC3339Nano)}
+	started[parameter.Start] = param{parameter.Start, now.Add(-time.Second).Format(time.RFC3339Nano)}
 	q, err := started.question(now)
 	if err != nil {
 		return err
@@ -200,11 +201,11 @@ func (p params) hookRules(q *hookQuestion) error {
 			return fmt.Errorf("want 1 to %d names of rules, separated by commas, have %.200q", maxHookRules, v)
 		}
 		required := slices.Clone(q.rules)
-		if also, ok := p[paramRequireRules]; ok {
+		if also, ok := p[parameter.RequireRules]; ok {
 			required = append(required, ParseRules(also.value)...)
 		}
 		slices.Sort(required)
-		p[paramRequireRules] = param{p.given(hookRules), strings.Join(slices.Compact(required), ",")}
+		p[parameter.RequireRules] = param{p.given(hookRules), strings.Join(slices.Compact(required), ",")}
 		return nil
 	})
 }

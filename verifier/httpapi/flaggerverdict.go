@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/falcogate/falcogate/internal/parameter"
 	"github.com/falcogate/falcogate/verifier"
 	"github.com/falcogate/falcogate/verifier/access"
 )
@@ -35,7 +36,7 @@ func (s *Server) hookVerdict(ctx context.Context, caller access.Caller, h *flagg
 	if q, err = h.question(now); err != nil {
 		return "", 0, q, err
 	}
-	if elsewhere := q.params[paramNamespace].value; elsewhere != h.Namespace {
+	if elsewhere := q.params[parameter.Namespace].value; elsewhere != h.Namespace {
 		a, err := ofNamespace(access.Create)(q.params)
 		if err == nil {
 			err = s.demand(ctx, caller, a)
@@ -63,7 +64,7 @@ func (s *Server) hookVerdict(ctx context.Context, caller access.Caller, h *flagg
 		return fmt.Sprintf("inconclusive: this is the first that is heard of this revision of %s/%s, so that alerts count from now on, %s; ask again, or let Flagger send its events to /v1/flagger/event, which come before",
 			h.Namespace, h.Name, start.Format(time.RFC3339)), verifier.Inconclusive, q, nil
 	}
-	q.params[paramStart] = param{paramStart, start.Format(time.RFC3339Nano)}
+	q.params[parameter.Start] = param{parameter.Start, start.Format(time.RFC3339Nano)}
 	line, o, err = s.worstOf(ctx, caller, q, now)
 	return line, o, q, err
 }
@@ -77,9 +78,9 @@ func (s *Server) worstOf(ctx context.Context, caller access.Caller, q hookQuesti
 	o = verifier.Pass
 	for _, rule := range q.rules {
 		left := max(0, q.wait-s.service.Now().Sub(now))
-		q.params[paramWait] = param{q.params[paramWait].name, left.String()}
-		if delete(q.params, paramRule); rule != "" {
-			q.params[paramRule] = param{hookRules, rule}
+		q.params[parameter.Wait] = param{q.params[parameter.Wait].name, left.String()}
+		if delete(q.params, parameter.Rule); rule != "" {
+			q.params[parameter.Rule] = param{hookRules, rule}
 		}
 		v, err := s.decide(ctx, request{q.params, caller}, s.service.Evaluate)
 		if err != nil {

@@ -11,24 +11,21 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/falcogate/falcogate/internal/parameter"
 	"github.com/falcogate/falcogate/verifier"
 	"github.com/falcogate/falcogate/verifier/access"
 )
 
-const (
-	// keepAlive is how often a stream of events has something to read at least.
-	keepAlive = 15 * time.Second
-	// maxStream is how long a stream of events lasts: who follows for longer connects
-	// again, and is asked again who they are.
-	maxStream = time.Hour
-)
+// maxStream is how long a stream of events lasts: who follows for longer connects
+// again, and is asked again who they are.
+const maxStream = time.Hour
 
 // followGate streams what becomes of a gate as server-sent events, up to its end.
 func (s *Server) followGate(w http.ResponseWriter, r *http.Request) {
 	caller, err := s.authenticate(r)
 	var p params
 	if err == nil {
-		p, err = inPath(paramID, nil)(w, r)
+		p, err = inPath(parameter.ID, nil)(w, r)
 	}
 	var gate *verifier.Gate
 	if err == nil {

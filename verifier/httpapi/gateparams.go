@@ -10,32 +10,21 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/falcogate/falcogate/internal/parameter"
 	"github.com/falcogate/falcogate/verifier"
-)
-
-// Names of parameters of gates.
-const (
-	paramID       = "id"
-	paramDuration = "duration"
-	paramDeadline = "deadline"
-	paramFirstPod = "first_pod"
-	paramLabels   = "labels"
-	paramLabel    = "label" // of a list: NAME=VALUE, several times
-	paramDigest   = "digest"
-	paramState    = "state"
 )
 
 var (
 	gateParams = []string{
-		paramID, paramNamespace, paramSeverity, paramStart, paramFirstPod, paramEnd, paramDuration, paramDeadline,
-		paramPod, paramSelector, paramOwner, paramHash, paramVCluster, paramRule, paramSensor,
-		paramEvidence, paramSettling, paramClockSkew, paramMaxKernelDrop, paramHostAlerts, paramRequireRules,
-		paramIgnore, paramMaxAlerts, paramBaseline, paramLabels, paramDigest,
+		parameter.ID, parameter.Namespace, parameter.Severity, parameter.Start, parameter.FirstPod, parameter.End, parameter.Duration, parameter.Deadline,
+		parameter.Pod, parameter.Selector, parameter.Owner, parameter.Hash, parameter.VCluster, parameter.Rule, parameter.Sensor,
+		parameter.Evidence, parameter.Settling, parameter.ClockSkew, parameter.MaxKernelDrop, parameter.HostAlerts, parameter.RequireRules,
+		parameter.Ignore, parameter.MaxAlerts, parameter.Baseline, parameter.Labels, parameter.Digest,
 	}
-	gatesParams = []string{paramNamespace, paramState, paramLabel, paramLimit}
+	gatesParams = []string{parameter.Namespace, parameter.State, parameter.Label, parameter.Limit}
 	// structured are the members of a gate's body that are more than a string or a
 	// number. Their values are kept as JSON.
-	structured = []string{paramLabels, paramRequireRules, paramFirstPod, paramIgnore, paramBaseline}
+	structured = []string{parameter.Labels, parameter.RequireRules, parameter.FirstPod, parameter.Ignore, parameter.Baseline}
 )
 
 // DefaultListGates is how many gates a list has unless another number is given.
@@ -44,16 +33,16 @@ const DefaultListGates = 100
 // gateSpec turns parameters into a gate that is opened at a time. Whether that can be
 // is for the gates to check.
 func (p params) gateSpec(now time.Time) (s verifier.GateSpec, err error) {
-	s.ID, s.Namespace, s.Digest = p[paramID].value, p[paramNamespace].value, p[paramDigest].value
-	s.Pod, s.Selector, s.Owner, s.Hash, s.VCluster = p[paramPod].value, p[paramSelector].value, p[paramOwner].value, p[paramHash].value, p[paramVCluster].value
-	s.Rule, s.Sensor = p[paramRule].value, p[paramSensor].value
+	s.ID, s.Namespace, s.Digest = p[parameter.ID].value, p[parameter.Namespace].value, p[parameter.Digest].value
+	s.Pod, s.Selector, s.Owner, s.Hash, s.VCluster = p[parameter.Pod].value, p[parameter.Selector].value, p[parameter.Owner].value, p[parameter.Hash].value, p[parameter.VCluster].value
+	s.Rule, s.Sensor = p[parameter.Rule].value, p[parameter.Sensor].value
 	if s.Severity, err = p.severity(); err != nil {
 		return s, err
 	}
 	if err = p.gateWindow(&s, now); err != nil {
 		return s, err
 	}
-	if err = p.read(paramLabels, func(v string) error {
+	if err = p.read(parameter.Labels, func(v string) error {
 		if json.Unmarshal([]byte(v), &s.Labels) != nil {
 			return fmt.Errorf(`want an object whose values are strings, each name once, such as {"run": "7"}`)
 		}
@@ -79,7 +68,7 @@ func (p params) gateSpec(now time.Time) (s verifier.GateSpec, err error) {
 // gateWindow reads the times of a gate that is opened at one.
 func (p params) gateWindow(s *verifier.GateSpec, now time.Time) error {
 	start := now
-	if err := p.read(paramFirstPod, func(v string) error {
+	if err := p.read(parameter.FirstPod, func(v string) error {
 		if v != "true" && v != "false" {
 			return fmt.Errorf("want true or false, have %.40s", v)
 		}
@@ -88,15 +77,15 @@ func (p params) gateWindow(s *verifier.GateSpec, now time.Time) error {
 	}); err != nil {
 		return err
 	}
-	if err := p.read(paramStart, func(v string) (err error) { s.Start, err = ParseTime(v, now); start = s.Start; return err }); err != nil {
+	if err := p.read(parameter.Start, func(v string) (err error) { s.Start, err = parameter.ParseTime(v, now); start = s.Start; return err }); err != nil {
 		return err
 	}
-	if err := p.read(paramEnd, func(v string) (err error) { s.End, err = ParseTime(v, now); return err }); err != nil {
+	if err := p.read(parameter.End, func(v string) (err error) { s.End, err = parameter.ParseTime(v, now); return err }); err != nil {
 		return err
 	}
-	if err := p.read(paramDuration, func(v string) error {
-		d, err := ParseDuration(v)
-		switch _, ends := p[paramEnd]; {
+	if err := p.read(parameter.Duration, func(v string) error {
+		d, err := parameter.ParseDuration(v)
+		switch _, ends := p[parameter.End]; {
 		case err != nil:
 			return err
 		case ends:
@@ -111,13 +100,13 @@ func (p params) gateWindow(s *verifier.GateSpec, now time.Time) error {
 	}); err != nil {
 		return err
 	}
-	return p.read(paramDeadline, func(v string) error {
-		if d, err := ParseDuration(v); err == nil && d > 0 {
+	return p.read(parameter.Deadline, func(v string) error {
+		if d, err := parameter.ParseDuration(v); err == nil && d > 0 {
 			s.Deadline = now.Add(d) // a deadline in the past is of no use
 			return nil
 		}
 		var err error
-		s.Deadline, err = ParseTime(v, now)
+		s.Deadline, err = parameter.ParseTime(v, now)
 		return err
 	})
 }
@@ -127,7 +116,7 @@ func (p params) rules() ([]string, params, error) {
 	rest := params{}
 	var rules []string
 	for name, g := range p {
-		if name != paramRequireRules {
+		if name != parameter.RequireRules {
 			rest[name] = g
 			continue
 		}
@@ -153,11 +142,11 @@ func inClose(w http.ResponseWriter, r *http.Request) (params, error) {
 	p := params{}
 	if r.ContentLength != 0 || r.URL.RawQuery != "" {
 		var err error
-		if p, err = bodyParams(w, r, []string{paramEnd}); err != nil {
+		if p, err = bodyParams(w, r, []string{parameter.End}); err != nil {
 			return p, err
 		}
 	}
-	p[paramID] = param{paramID, r.PathValue("id")}
+	p[parameter.ID] = param{parameter.ID, r.PathValue("id")}
 	return p, nil
 }
 
@@ -169,31 +158,31 @@ func inGatesQuery(_ http.ResponseWriter, r *http.Request) (params, error) {
 		return queryParams(r.URL.RawQuery, gatesParams)
 	}
 	labels := map[string]string{}
-	for _, label := range values[paramLabel] {
+	for _, label := range values[parameter.Label] {
 		name, value, found := strings.Cut(label, "=")
 		_, twice := labels[name]
 		switch {
 		case !found || name == "":
-			return nil, &verifier.FieldError{Field: paramLabel, Detail: fmt.Sprintf("want NAME=VALUE, have %.80q", label)}
+			return nil, &verifier.FieldError{Field: parameter.Label, Detail: fmt.Sprintf("want NAME=VALUE, have %.80q", label)}
 		case twice:
-			return nil, &verifier.FieldError{Field: paramLabel, Detail: fmt.Sprintf("%.80q is given more than once", name)}
+			return nil, &verifier.FieldError{Field: parameter.Label, Detail: fmt.Sprintf("%.80q is given more than once", name)}
 		}
 		labels[name] = value
 	}
-	delete(values, paramLabel)
+	delete(values, parameter.Label)
 	p, err := queryParams(values.Encode(), gatesParams)
 	if err != nil || len(labels) == 0 {
 		return p, err
 	}
 	text, err := json.Marshal(labels)
-	p[paramLabel] = param{paramLabel, string(text)}
+	p[parameter.Label] = param{parameter.Label, string(text)}
 	return p, err
 }
 
 // gateFilter turns parameters into which gates are listed, and how many at most.
 func (p params) gateFilter() (f verifier.GateFilter, limit int, err error) {
-	f.Namespace = p[paramNamespace].value
-	if err = p.read(paramState, func(v string) error {
+	f.Namespace = p[parameter.Namespace].value
+	if err = p.read(parameter.State, func(v string) error {
 		f.State = verifier.GateState(v)
 		states := []verifier.GateState{verifier.GateOpen, verifier.GateClosed, verifier.GateDecided, verifier.GateCancelled}
 		if !slices.Contains(states, f.State) {
@@ -203,7 +192,7 @@ func (p params) gateFilter() (f verifier.GateFilter, limit int, err error) {
 	}); err != nil {
 		return f, 0, err
 	}
-	if err = p.read(paramLabel, func(v string) error { return json.Unmarshal([]byte(v), &f.Labels) }); err != nil {
+	if err = p.read(parameter.Label, func(v string) error { return json.Unmarshal([]byte(v), &f.Labels) }); err != nil {
 		return f, 0, err
 	}
 	if limit, err = p.limit(); limit == 0 {

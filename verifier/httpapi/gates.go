@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/falcogate/falcogate/internal/parameter"
 	"github.com/falcogate/falcogate/internal/problem"
 	"github.com/falcogate/falcogate/verifier"
 	"github.com/falcogate/falcogate/verifier/access"
@@ -65,9 +66,9 @@ func (s *Server) openGate(ctx context.Context, r request) (any, error) {
 		return gate, err
 	})
 	var field *verifier.FieldError
-	if errors.As(err, &field) && field.Field == paramEnd {
-		if _, given := r.params[paramDuration]; given {
-			return nil, &verifier.FieldError{Field: paramDuration, Detail: field.Detail}
+	if errors.As(err, &field) && field.Field == parameter.End {
+		if _, given := r.params[parameter.Duration]; given {
+			return nil, &verifier.FieldError{Field: parameter.Duration, Detail: field.Detail}
 		}
 	}
 	if err != nil {
@@ -90,16 +91,7 @@ func (s *Server) listGates(_ context.Context, r request) (any, error) {
 		return nil, err
 	}
 	n := min(limit, len(all))
-	return &GateList{GateCount: len(all), Gates: all[:n], Truncated: n < len(all)}, nil
-}
-
-// GateList answers GET /v1/gates.
-type GateList struct {
-	// GateCount counts all gates that were selected, whatever the limit.
-	GateCount int `json:"gate_count"`
-	// Gates are those that were opened last.
-	Gates     []verifier.ListedGate `json:"gates"`
-	Truncated bool                  `json:"truncated"` // Gates lists fewer than GateCount
+	return &verifier.GateList{GateCount: len(all), Gates: all[:n], Truncated: n < len(all)}, nil
 }
 
 // getGate shows a gate.
@@ -114,7 +106,7 @@ func (s *Server) getGate(ctx context.Context, r request) (any, error) {
 // closeGate ends a gate's window.
 func (s *Server) closeGate(ctx context.Context, r request) (any, error) {
 	var end time.Time
-	err := r.read(paramEnd, func(v string) (err error) { end, err = ParseTime(v, s.service.Now()); return err })
+	err := r.read(parameter.End, func(v string) (err error) { end, err = parameter.ParseTime(v, s.service.Now()); return err })
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +133,9 @@ func (s *Server) gateFor(ctx context.Context, r request, verb access.Verb) (*ver
 	if errors.Is(everywhere, access.ErrUnavailable) {
 		return nil, everywhere // or only a gate that there is would be refused so
 	}
-	gate, err := stored(ctx, func(ctx context.Context) (*verifier.Gate, error) { return s.gates.Get(ctx, r.params[paramID].value) })
+	gate, err := stored(ctx, func(ctx context.Context) (*verifier.Gate, error) {
+		return s.gates.Get(ctx, r.params[parameter.ID].value)
+	})
 	if err != nil || everywhere == nil {
 		return gate, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/falcogate/falcogate/correlate"
 	"github.com/falcogate/falcogate/verifier"
+	"github.com/falcogate/falcogate/verifier/client"
 	"github.com/falcogate/falcogate/verifier/httpapi"
 	"github.com/falcogate/falcogate/verifier/internal/memlog"
 )
@@ -115,7 +116,7 @@ func TestGateListOverHTTP(t *testing.T) {
 	} {
 		res, body := r.get(t, "/v1/gates?"+query)
 		require.Equal(t, http.StatusOK, res.StatusCode, body)
-		var list httpapi.GateList
+		var list verifier.GateList
 		dec := json.NewDecoder(strings.NewReader(body))
 		dec.DisallowUnknownFields()
 		require.NoError(t, dec.Decode(&list))
@@ -342,17 +343,17 @@ func TestGatesAreBounded(t *testing.T) {
 func TestGateClient(t *testing.T) {
 	r := start(t, nil)
 	c := clientOf(t, r)
-	q := httpapi.GateQuery{
-		Query: httpapi.Query{
+	q := client.GateQuery{
+		Query: client.Query{
 			Namespace: "shadow-1", Since: "10m", Pod: "web-*", Severity: "error", Evidence: "heard", Settling: "2s", ClockSkew: "3s",
 			MaxKernelDropRatio: "0.5", HostAlerts: "fail", RequireRules: []string{"A, B"}, Limit: 3, Wait: time.Second,
 		},
 		ID: "g/../x", Duration: "20m", Deadline: "30m", Labels: map[string]string{"run": "7"}, Digest: "sha256:" + strings.Repeat("0", 64),
 	}
 	_, _, err := c.OpenGate(t.Context(), q)
-	var p *httpapi.ProblemError
+	var p *client.ProblemError
 	require.ErrorAs(t, err, &p)
-	require.Equal(t, "id", p.Problem.Parameter)
+	require.Equal(t, "id", p.Parameter)
 	q.ID = "g"
 	opened, fresh, err := c.OpenGate(t.Context(), q)
 	require.NoError(t, err)
@@ -365,7 +366,7 @@ func TestGateClient(t *testing.T) {
 	_, fresh, err = c.OpenGate(t.Context(), q)
 	require.NoError(t, err)
 	require.False(t, fresh)
-	first, _, err := c.OpenGate(t.Context(), httpapi.GateQuery{Query: httpapi.Query{Namespace: "shadow-1", Owner: "deployment/web"}, FirstPod: true})
+	first, _, err := c.OpenGate(t.Context(), client.GateQuery{Query: client.Query{Namespace: "shadow-1", Owner: "deployment/web"}, FirstPod: true})
 	require.NoError(t, err)
 	require.True(t, first.FirstPod)
 
@@ -405,26 +406,26 @@ func TestGateClient(t *testing.T) {
 	}))
 	_, err = c.Gate(t.Context(), "..")
 	require.ErrorAs(t, err, &p)
-	require.Equal(t, http.StatusNotFound, p.Problem.Status)
+	require.Equal(t, http.StatusNotFound, p.Status)
 	err = c.FollowGate(t.Context(), "no-such", nil)
 	require.ErrorAs(t, err, &p)
-	require.Equal(t, http.StatusNotFound, p.Problem.Status)
+	require.Equal(t, http.StatusNotFound, p.Status)
 	_, err = c.CloseGate(t.Context(), first.ID, "")
 	require.ErrorAs(t, err, &p)
-	require.Equal(t, http.StatusConflict, p.Problem.Status)
+	require.Equal(t, http.StatusConflict, p.Status)
 }
 
 // A stream that ends before the gate does is told from its end.
 func TestGateClientLosesTheStream(t *testing.T) {
 	r := start(t, nil)
 	c := clientOf(t, r)
-	_, _, err := c.OpenGate(t.Context(), httpapi.GateQuery{Query: httpapi.Query{Namespace: "shop"}, ID: "g"})
+	_, _, err := c.OpenGate(t.Context(), client.GateQuery{Query: client.Query{Namespace: "shop"}, ID: "g"})
 	require.NoError(t, err)
 	err = c.FollowGate(t.Context(), "g", func(verifier.GateEvent) error {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		return r.server.Shutdown(ctx)
 	})
-	require.ErrorIs(t, err, httpapi.ErrStreamEnded)
+	require.ErrorIs(t, err, client.ErrStreamEnded)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }

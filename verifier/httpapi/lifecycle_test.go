@@ -8,7 +8,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"errors"
 	"math/big"
 	"net"
 	"net/http"
@@ -18,10 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/falcogate/falcogate/verifier"
+	"github.com/falcogate/falcogate/verifier/client"
 	"github.com/falcogate/falcogate/verifier/httpapi"
 )
-
-func errorsAs(err error, target any) bool { return errors.As(err, target) }
 
 // selfSigned is a certificate for 127.0.0.1, and a pool that trusts it.
 func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
@@ -46,13 +44,13 @@ func TestTLS(t *testing.T) {
 	r := start(t, func(o *httpapi.Options) { o.TLS = &tls.Config{Certificates: []tls.Certificate{cert}} })
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
-	c, err := httpapi.NewClient("https://"+r.server.Addr(), &http.Client{Transport: transport})
+	c, err := client.New("https://"+r.server.Addr(), &http.Client{Transport: transport})
 	require.NoError(t, err)
 	_, err = c.Sensors(t.Context())
 	require.NoError(t, err)
 
 	// Who does not trust the certificate gets nothing.
-	c, err = httpapi.NewClient("https://"+r.server.Addr(), r.http)
+	c, err = client.New("https://"+r.server.Addr(), r.http)
 	require.NoError(t, err)
 	_, err = c.Sensors(t.Context())
 	var unknown x509.UnknownAuthorityError
@@ -93,7 +91,7 @@ func startBlocked(t *testing.T) (*httpapi.Server, blocked, chan error) {
 	require.NoError(t, server.Start(t.Context()))
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	c, err := httpapi.NewClient("http://"+server.Addr(), &http.Client{Transport: transport})
+	c, err := client.New("http://"+server.Addr(), &http.Client{Transport: transport})
 	require.NoError(t, err)
 	answered := make(chan error, 1)
 	go func() {

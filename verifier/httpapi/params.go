@@ -9,64 +9,29 @@ import (
 	"time"
 
 	"github.com/falcogate/falcogate/correlate"
+	"github.com/falcogate/falcogate/internal/parameter"
 	"github.com/falcogate/falcogate/verifier"
-)
-
-// Names of parameters, in a query string and in a JSON body alike.
-const (
-	paramNamespace = "namespace"
-	paramSeverity  = "severity"
-	paramStart     = "start"
-	paramEnd       = "end"
-	paramPod       = "pod"
-	paramSelector  = "selector"
-	paramOwner     = "owner"
-	paramHash      = "hash"
-	paramVCluster  = "vcluster"
-	paramRule      = "rule"
-	paramSensor    = "sensor"
-	paramEvidence  = "evidence"
-	paramLimit     = "limit"
-	paramScope     = "scope"
-	paramOrder     = "order"
-	paramCursor    = "cursor"
-
-	paramVerdict       = "verdict" // the id of one, in a path
-	paramAsOf          = "as_of"
-	paramWait          = "wait"
-	paramSettling      = "settling"
-	paramClockSkew     = "clock_skew"
-	paramMaxKernelDrop = "max_kernel_drop_ratio"
-	paramHostAlerts    = "host_alerts"
-	paramRequireRules  = "require_rules"
-	paramFormat        = "format"
-)
-
-// The forms of a verdict: falcogate's own, and that of AEGIS' shadow verification.
-const (
-	formatFalcogate = "falcogate"
-	formatAegis     = "aegis"
 )
 
 // aliases are the other names that parameters go by in the field.
 var aliases = map[string]string{
-	"ns":       paramNamespace,
-	"priority": paramSeverity,
-	"since":    paramStart,
-	"until":    paramEnd,
+	"ns":       parameter.Namespace,
+	"priority": parameter.Severity,
+	"since":    parameter.Start,
+	"until":    parameter.End,
 }
 
 var (
 	verdictParams = []string{
-		paramNamespace, paramSeverity, paramStart, paramEnd, paramPod, paramSelector, paramOwner, paramHash, paramVCluster,
-		paramRule, paramSensor, paramLimit,
-		paramEvidence, paramSettling, paramClockSkew, paramMaxKernelDrop, paramHostAlerts, paramRequireRules,
-		paramIgnore, paramMaxAlerts, paramBaseline,
-		paramAsOf, paramWait, paramFormat,
+		parameter.Namespace, parameter.Severity, parameter.Start, parameter.End, parameter.Pod, parameter.Selector, parameter.Owner, parameter.Hash, parameter.VCluster,
+		parameter.Rule, parameter.Sensor, parameter.Limit,
+		parameter.Evidence, parameter.Settling, parameter.ClockSkew, parameter.MaxKernelDrop, parameter.HostAlerts, parameter.RequireRules,
+		parameter.Ignore, parameter.MaxAlerts, parameter.Baseline,
+		parameter.AsOf, parameter.Wait, parameter.Format,
 	}
 	alertsParams = []string{
-		paramNamespace, paramScope, paramSeverity, paramStart, paramEnd, paramPod, paramRule, paramSensor,
-		paramOrder, paramLimit, paramCursor,
+		parameter.Namespace, parameter.Scope, parameter.Severity, parameter.Start, parameter.End, parameter.Pod, parameter.Rule, parameter.Sensor,
+		parameter.Order, parameter.Limit, parameter.Cursor,
 	}
 )
 
@@ -146,22 +111,22 @@ func (p params) read(name string, parse func(string) error) error {
 // start its start is zero.
 func (p params) window(now time.Time) (w correlate.Window, err error) {
 	w.End = now
-	if err := p.read(paramStart, func(s string) (err error) { w.Start, err = ParseTime(s, now); return err }); err != nil {
+	if err := p.read(parameter.Start, func(s string) (err error) { w.Start, err = parameter.ParseTime(s, now); return err }); err != nil {
 		return w, err
 	}
-	return w, p.read(paramEnd, func(s string) (err error) { w.End, err = ParseTime(s, now); return err })
+	return w, p.read(parameter.End, func(s string) (err error) { w.End, err = parameter.ParseTime(s, now); return err })
 }
 
 // severity reads the threshold; it is zero when none was given.
 func (p params) severity() (s correlate.Priority, err error) {
-	return s, p.read(paramSeverity, func(v string) (err error) { s, err = correlate.ParsePriority(v); return err })
+	return s, p.read(parameter.Severity, func(v string) (err error) { s, err = correlate.ParsePriority(v); return err })
 }
 
 // format reads in which form the verdict is wanted.
 func (p params) format() (f string, err error) {
-	return f, p.read(paramFormat, func(v string) error {
-		if f = v; f != formatFalcogate && f != formatAegis {
-			return fmt.Errorf("want %s or %s, have %.40q", formatFalcogate, formatAegis, v)
+	return f, p.read(parameter.Format, func(v string) error {
+		if f = v; f != parameter.FormatFalcogate && f != parameter.FormatAegis {
+			return fmt.Errorf("want %s or %s, have %.40q", parameter.FormatFalcogate, parameter.FormatAegis, v)
 		}
 		return nil
 	})
@@ -169,7 +134,7 @@ func (p params) format() (f string, err error) {
 
 // limit reads how many alerts to list; it is zero when none was given.
 func (p params) limit() (n int, err error) {
-	return n, p.read(paramLimit, func(v string) (err error) {
+	return n, p.read(parameter.Limit, func(v string) (err error) {
 		n, err = strconv.Atoi(v)
 		if err != nil || n < 1 || n > verifier.MaxAlerts {
 			return fmt.Errorf("want a number from 1 to %d, have %.40q", verifier.MaxAlerts, v)

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +10,11 @@ import (
 
 	"github.com/falcogate/falcogate/correlate"
 	"github.com/falcogate/falcogate/verifier"
+	"github.com/falcogate/falcogate/verifier/client"
 )
+
+// clock is when the tests' clocks stand.
+var clock = time.Date(2026, 11, 23, 6, 30, 0, 0, time.UTC)
 
 func TestQuestionFromParams(t *testing.T) {
 	start := clock.Add(-time.Minute)
@@ -107,18 +110,14 @@ func FuzzQueryParams(f *testing.F) {
 		require.True(t, q.Window.Start.Before(q.Window.End))
 		require.False(t, q.Window.End.After(clock))
 
-		query := Query{
+		query := client.Query{
 			Namespace: q.Namespace, Pod: q.Pods.Name, Rule: q.Rule, Sensor: q.Sensor, Limit: q.Limit, Evidence: string(q.Change.Evidence),
 			Since: q.Window.Start.Format(time.RFC3339Nano), Until: q.Window.End.Format(time.RFC3339Nano),
 		}
 		if q.Severity != 0 {
 			query.Severity = q.Severity.String()
 		}
-		values := url.Values{}
-		for name, value := range query.params() {
-			values.Set(name, value)
-		}
-		p, err = queryParams(values.Encode(), verdictParams)
+		p, err = queryParams(query.Values().Encode(), verdictParams)
 		require.NoError(t, err)
 		again, err := p.question(clock)
 		require.NoError(t, err)

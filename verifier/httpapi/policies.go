@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/falcogate/falcogate/internal/parameter"
 	"github.com/falcogate/falcogate/verifier"
 )
 
@@ -20,27 +21,27 @@ func ParseGatePolicy(data []byte) (verifier.GatePolicy, error) {
 	if err != nil {
 		return policy, err
 	}
-	own := []string{paramID, paramNamespace, paramDigest, paramStart, paramEnd}
+	own := []string{parameter.ID, parameter.Namespace, parameter.Digest, parameter.Start, parameter.End}
 	known := slices.DeleteFunc(slices.Clone(gateParams), func(name string) bool { return slices.Contains(own, name) })
 	p, err := newParams(given, known)
 	if err != nil {
 		return policy, err
 	}
-	if err := p.read(paramDuration, func(v string) (err error) {
-		if policy.Duration, err = ParseDuration(v); err == nil && policy.Duration <= 0 {
+	if err := p.read(parameter.Duration, func(v string) (err error) {
+		if policy.Duration, err = parameter.ParseDuration(v); err == nil && policy.Duration <= 0 {
 			err = fmt.Errorf("want more than 0")
 		}
 		return err
 	}); err != nil {
 		return policy, err
 	}
-	if _, first := p[paramFirstPod]; first && policy.Duration > 0 {
-		return policy, &verifier.FieldError{Field: paramDuration, Detail: "counts from the start, which is not known with first_pod: leave one of them out"}
+	if _, first := p[parameter.FirstPod]; first && policy.Duration > 0 {
+		return policy, &verifier.FieldError{Field: parameter.Duration, Detail: "counts from the start, which is not known with first_pod: leave one of them out"}
 	}
-	delete(p, paramDuration)
+	delete(p, parameter.Duration)
 	policy.Spec = p.gateSpec
 	// What is wrong with it shows now, and not when a namespace asks for it.
-	if err := p.read(paramDeadline, func(v string) error { _, err := ParseDuration(v); return err }); err != nil {
+	if err := p.read(parameter.Deadline, func(v string) error { _, err := parameter.ParseDuration(v); return err }); err != nil {
 		return policy, err
 	}
 	now := time.Now()
@@ -53,11 +54,11 @@ func ParseGatePolicy(data []byte) (verifier.GatePolicy, error) {
 		spec.End = now.Add(policy.Duration)
 	}
 	if n := len(spec.Labels); n > verifier.MaxPolicyLabels {
-		return policy, &verifier.FieldError{Field: paramLabels, Detail: fmt.Sprintf("want at most %d, have %d", verifier.MaxPolicyLabels, n)}
+		return policy, &verifier.FieldError{Field: parameter.Labels, Detail: fmt.Sprintf("want at most %d, have %d", verifier.MaxPolicyLabels, n)}
 	}
 	var wrong *verifier.FieldError
-	if err = spec.Check(now); errors.As(err, &wrong) && wrong.Field == paramEnd {
-		err = &verifier.FieldError{Field: paramDuration, Detail: wrong.Detail}
+	if err = spec.Check(now); errors.As(err, &wrong) && wrong.Field == parameter.End {
+		err = &verifier.FieldError{Field: parameter.Duration, Detail: wrong.Detail}
 	}
 	return policy, err
 }

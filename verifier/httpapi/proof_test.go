@@ -9,7 +9,7 @@ import (
 
 	"github.com/falcogate/falcogate/correlate"
 	"github.com/falcogate/falcogate/verifier"
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 // The parts of a policy reach the question by their names, in a query string and
@@ -35,12 +35,12 @@ func TestPolicyParameters(t *testing.T) {
 func TestHeldAnswer(t *testing.T) {
 	r := start(t, nil)
 	r.log.Append(clock, &correlate.Snapshot{Hostname: "node-a", Time: clock, EventSource: "syscall"})
-	client, err := httpapi.NewClient(r.base, nil)
+	c, err := client.New(r.base, nil)
 	require.NoError(t, err)
 	answer := make(chan *verifier.Verdict, 1)
 	go func() {
 		defer close(answer)
-		v, err := client.Verdict(t.Context(), httpapi.Query{Namespace: "shadow-1", Since: "10m", Until: "1s", Wait: time.Minute, Evidence: "heard"}, false)
+		v, err := c.Verdict(t.Context(), client.Query{Namespace: "shadow-1", Since: "10m", Until: "1s", Wait: time.Minute, Evidence: "heard"}, false)
 		if err != nil {
 			t.Errorf("verdict: %v", err)
 			return
@@ -61,23 +61,23 @@ func TestHeldAnswer(t *testing.T) {
 
 func TestExplanation(t *testing.T) {
 	r := start(t, nil)
-	client, err := httpapi.NewClient(r.base, nil)
+	c, err := client.New(r.base, nil)
 	require.NoError(t, err)
-	v, err := client.Verdict(t.Context(), httpapi.Query{Namespace: "shadow-1", Since: "10m"}, true)
+	v, err := c.Verdict(t.Context(), client.Query{Namespace: "shadow-1", Since: "10m"}, true)
 	require.NoError(t, err)
-	e, err := client.Explain(t.Context(), v.ID)
+	e, err := c.Explain(t.Context(), v.ID)
 	require.NoError(t, err)
 	require.True(t, e.Identical, e.Differences)
 	require.Equal(t, v.ID, e.Verdict.ID)
 
-	_, err = client.Explain(t.Context(), "0123456789abcdef0123456789abcdef")
-	var refused *httpapi.ProblemError
+	_, err = c.Explain(t.Context(), "0123456789abcdef0123456789abcdef")
+	var refused *client.ProblemError
 	require.ErrorAs(t, err, &refused)
-	require.Equal(t, http.StatusNotFound, refused.Problem.Status)
+	require.Equal(t, http.StatusNotFound, refused.Status)
 	res, body := r.get(t, "/v1/verdicts/"+v.ID+"/explanation?limit=1")
 	requireProblem(t, res, body, http.StatusBadRequest, "limit", "unknown")
 
-	d, err := client.Diagnose(t.Context())
+	d, err := c.Diagnose(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "no_sensor", d.Findings[0].Problem)
 }

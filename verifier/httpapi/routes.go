@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/falcogate/falcogate/internal/parameter"
 	"github.com/falcogate/falcogate/verifier/access"
 )
 
@@ -29,8 +30,8 @@ func (s *Server) table() (all []route) {
 			{get, "/v1/verdict", s.answering(inQuery(verdictParams), ofNamespace(access.Get), s.evaluate)},
 			{post, "/v1/verdicts", s.answering(inBody(verdictParams), ofNamespace(access.Create), s.publish)},
 			// What that needs shows once the verdict is found.
-			{get, "/v1/verdicts/{id}/explanation", s.answering(inPath(paramVerdict, nil), nil, s.explain)},
-			{get, "/v1/verdicts/{id}/attestation", s.answering(inPath(paramVerdict, []string{paramPredicate}), nil, s.attestVerdict)},
+			{get, "/v1/verdicts/{id}/explanation", s.answering(inPath(parameter.Verdict, nil), nil, s.explain)},
+			{get, "/v1/verdicts/{id}/attestation", s.answering(inPath(parameter.Verdict, []string{parameter.Predicate}), nil, s.attestVerdict)},
 			{get, "/v1/diagnosis", s.answering(inQuery(nil), ofAll, s.diagnose)},
 			{get, "/v1/alerts", s.answering(inQuery(alertsParams), ofList, s.alerts)},
 			{get, "/v1/sensors", s.answering(inQuery(nil), ofAll, s.sensors)},
@@ -38,7 +39,7 @@ func (s *Server) table() (all []route) {
 	}
 	if s.service != nil && s.gates != nil {
 		// What those need that name a gate shows once it is found.
-		gate := inPath(paramID, nil)
+		gate := inPath(parameter.ID, nil)
 		all = append(all,
 			route{post, "/v1/gates", s.answering(inGate, ofNamespace(access.Create), s.openGate)},
 			route{get, "/v1/gates", s.answering(inGatesQuery, ofList, s.listGates)},
@@ -46,7 +47,7 @@ func (s *Server) table() (all []route) {
 			route{http.MethodDelete, "/v1/gates/{id}", s.answering(gate, nil, s.cancelGate)},
 			route{post, "/v1/gates/{id}/close", s.answering(inClose, nil, s.closeGate)},
 			route{get, "/v1/gates/{id}/events", s.followGate},
-			route{get, "/v1/gates/{id}/attestation", s.answering(inPath(paramID, []string{paramPredicate}), nil, s.attestGate)},
+			route{get, "/v1/gates/{id}/attestation", s.answering(inPath(parameter.ID, []string{parameter.Predicate}), nil, s.attestGate)},
 		)
 	}
 	if s.service != nil && s.rollouts != nil {
@@ -155,8 +156,8 @@ func patience(w http.ResponseWriter, p params) error {
 	if err != nil {
 		return err
 	}
-	_, early := p[paramAsOf]
-	_, explained := p[paramVerdict]
+	_, early := p[parameter.AsOf]
+	_, explained := p[parameter.Verdict]
 	if early || explained {
 		wait = replayTime
 	}

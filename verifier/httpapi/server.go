@@ -96,7 +96,7 @@ type Server struct {
 	draining atomic.Bool
 	streams  context.Context // ends when the streams of events are to
 	endAll   context.CancelFunc
-	interval time.Duration // keepAlive, but for tests
+	interval time.Duration // verifier.GateEventInterval, but for tests
 	started  atomic.Bool
 
 	listen   string
@@ -124,7 +124,7 @@ func NewServer(opts Options) *Server {
 		listen:   opts.Listen,
 		tls:      opts.TLS != nil,
 		done:     make(chan struct{}),
-		interval: keepAlive,
+		interval: verifier.GateEventInterval,
 	}
 	s.streams, s.endAll = context.WithCancel(context.Background())
 	if s.guard == nil {

@@ -21,7 +21,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/falcogate/falcogate/verifier/httpapi"
+	"github.com/falcogate/falcogate/verifier/client"
 )
 
 // patience bounds every wait. A wait that ends early costs nothing.
@@ -190,11 +190,11 @@ func (g *gate) awaitMetric(t *testing.T, sample string, want float64) {
 
 // alerts is how many alerts it has.
 func (g *gate) alerts(ctx context.Context) (int, error) {
-	client, err := httpapi.NewClient("http://"+g.api, direct)
+	c, err := client.New("http://"+g.api, direct)
 	if err != nil {
 		return 0, err
 	}
-	list, err := client.Alerts(ctx, httpapi.Query{Namespace: namespaceOfAlerts, Since: "1h", Severity: "debug", Limit: 1})
+	list, err := c.Alerts(ctx, client.Query{Namespace: namespaceOfAlerts, Since: "1h", Severity: "debug", Limit: 1})
 	if err != nil {
 		return 0, err
 	}
@@ -207,12 +207,12 @@ func (g *gate) alerts(ctx context.Context) (int, error) {
 // ids are those of all alerts that it has, page by page.
 func (g *gate) ids(t *testing.T) []string {
 	t.Helper()
-	client, err := httpapi.NewClient("http://"+g.api, direct)
+	c, err := client.New("http://"+g.api, direct)
 	require.NoError(t, err)
-	q := httpapi.Query{Namespace: namespaceOfAlerts, Since: "1h", Severity: "debug", Limit: 1000, Order: httpapi.OrderOldest}
+	q := client.Query{Namespace: namespaceOfAlerts, Since: "1h", Severity: "debug", Limit: 1000, Order: client.OrderOldest}
 	var ids []string
 	for {
-		list, err := client.Alerts(t.Context(), q)
+		list, err := c.Alerts(t.Context(), q)
 		require.NoError(t, err)
 		for _, a := range list.Alerts {
 			ids = append(ids, a.ID)

@@ -1,4 +1,4 @@
-package httpapi
+package client
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/falcogate/falcogate/internal/parameter"
 	"github.com/falcogate/falcogate/verifier"
 )
 
@@ -31,26 +32,26 @@ type GateQuery struct {
 // body is the gate's JSON.
 func (q GateQuery) body() map[string]any {
 	body := map[string]any{}
-	for name, value := range q.params() {
+	for name, value := range q.parameters() {
 		switch name {
-		case paramLimit, paramWait, paramAsOf, paramScope, paramOrder, paramCursor, paramRequireRules:
+		case parameter.Limit, parameter.Wait, parameter.AsOf, parameter.Scope, parameter.Order, parameter.Cursor, parameter.RequireRules:
 		default:
 			body[name] = value
 		}
 	}
-	for name, value := range map[string]string{paramID: q.ID, paramDuration: q.Duration, paramDeadline: q.Deadline, paramDigest: q.Digest} {
+	for name, value := range map[string]string{parameter.ID: q.ID, parameter.Duration: q.Duration, parameter.Deadline: q.Deadline, parameter.Digest: q.Digest} {
 		if value != "" {
 			body[name] = value
 		}
 	}
 	if len(q.RequireRules) > 0 {
-		body[paramRequireRules] = q.RequireRules
+		body[parameter.RequireRules] = q.RequireRules
 	}
 	if q.FirstPod {
-		body[paramFirstPod] = true
+		body[parameter.FirstPod] = true
 	}
 	if len(q.Labels) > 0 {
-		body[paramLabels] = q.Labels
+		body[parameter.Labels] = q.Labels
 	}
 	return body
 }
@@ -96,7 +97,7 @@ func (c *Client) Gate(ctx context.Context, id string) (*verifier.Gate, error) {
 func (c *Client) CloseGate(ctx context.Context, id, end string) (*verifier.Gate, error) {
 	body := map[string]string{}
 	if end != "" {
-		body[paramEnd] = end
+		body[parameter.End] = end
 	}
 	return c.gate(ctx, http.MethodPost, id, "/close", body)
 }
@@ -109,21 +110,21 @@ func (c *Client) CancelGate(ctx context.Context, id string) (*verifier.Gate, err
 
 // Gates asks for a list of gates, at most limit; 0 is the server's default. The error is
 // a *ProblemError when the server gave none.
-func (c *Client) Gates(ctx context.Context, f verifier.GateFilter, limit int) (*GateList, error) {
+func (c *Client) Gates(ctx context.Context, f verifier.GateFilter, limit int) (*verifier.GateList, error) {
 	query := url.Values{}
 	if f.Namespace != "" {
-		query.Set(paramNamespace, f.Namespace)
+		query.Set(parameter.Namespace, f.Namespace)
 	}
 	if f.State != "" {
-		query.Set(paramState, string(f.State))
+		query.Set(parameter.State, string(f.State))
 	}
 	for name, value := range f.Labels {
-		query.Add(paramLabel, name+"="+value)
+		query.Add(parameter.Label, name+"="+value)
 	}
 	if limit != 0 {
-		query.Set(paramLimit, strconv.Itoa(limit))
+		query.Set(parameter.Limit, strconv.Itoa(limit))
 	}
-	list := &GateList{}
+	list := &verifier.GateList{}
 	_, err := c.exchange(ctx, http.MethodGet, "v1/gates", query, nil, list)
 	return list, err
 }
@@ -136,7 +137,7 @@ var ErrStreamEnded = fmt.Errorf("the server ended the stream before the gate's e
 var errSilent = fmt.Errorf("nothing came for %s, not even that it is still there", maxSilence)
 
 // maxSilence is how long a stream may have nothing, not even a comment.
-const maxSilence = 3 * keepAlive
+const maxSilence = 3 * verifier.GateEventInterval
 
 // FollowGate calls fn with what becomes of a gate, and returns nil with its end. It does
 // not connect again: the error is a *ProblemError when the server refused, fn's, ctx's,
@@ -156,7 +157,7 @@ func (c *Client) followGate(ctx context.Context, id string, cancel context.Cance
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Accept", eventStreamType)
+	req.Header.Set("Accept", "text/event-stream")
 	silence := time.AfterFunc(maxSilence, func() { cancel(errSilent) })
 	defer silence.Stop()
 	patient := *c.http

@@ -1,4 +1,4 @@
-package httpapi
+package client
 
 import (
 	"bytes"
@@ -6,96 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/falcogate/falcogate/internal/problem"
 	"github.com/falcogate/falcogate/verifier"
 )
-
-// Query has the parameters of a request, as a user gives them: they are read by
-// the server, whose clock counts. What is empty or zero is not sent.
-type Query struct {
-	Namespace string
-	Since     string // time, or how long ago
-	Until     string // likewise
-	Pod       string // pattern
-	Rule      string
-	Sensor    string
-	Severity  string
-	Limit     int
-
-	// Verdicts only.
-	Selector           string // label selector
-	Owner              string // kind/name
-	Hash               string // of the pods' template
-	VCluster           string // name/namespace
-	Evidence           string
-	Settling           string // duration
-	ClockSkew          string // duration
-	MaxKernelDropRatio string // 0 to 1
-	HostAlerts         string // report, inconclusive or fail
-	RequireRules       []string
-	Excuses            verifier.Excuses
-	Wait               time.Duration
-	AsOf               uint64
-
-	Scope  string // alerts only: all, host or unattributed
-	Order  string // alerts only: OrderNewest or OrderOldest
-	Cursor string // alerts only: AlertList.NextCursor
-}
-
-// params are the parameters that are set, by name.
-func (q Query) params() map[string]string {
-	p := map[string]string{
-		paramNamespace: q.Namespace, paramStart: q.Since, paramEnd: q.Until, paramPod: q.Pod, paramRule: q.Rule,
-		paramSensor: q.Sensor, paramSeverity: q.Severity, paramEvidence: q.Evidence, paramScope: q.Scope,
-		paramOrder: q.Order, paramCursor: q.Cursor,
-	}
-	p[paramSelector], p[paramOwner], p[paramHash], p[paramVCluster] = q.Selector, q.Owner, q.Hash, q.VCluster
-	p[paramSettling], p[paramClockSkew], p[paramMaxKernelDrop] = q.Settling, q.ClockSkew, q.MaxKernelDropRatio
-	p[paramHostAlerts], p[paramRequireRules] = q.HostAlerts, strings.Join(q.RequireRules, ",")
-	q.excuseParams(p)
-	if q.Wait > 0 {
-		p[paramWait] = q.Wait.String()
-	}
-	if q.AsOf > 0 {
-		p[paramAsOf] = strconv.FormatUint(q.AsOf, 10)
-	}
-	if q.Limit != 0 {
-		p[paramLimit] = strconv.Itoa(q.Limit)
-	}
-	for name, value := range p {
-		if value == "" {
-			delete(p, name)
-		}
-	}
-	return p
-}
-
-// ProblemError is what the methods of Client return when the server answers
-// with a problem instead of what was asked for.
-type ProblemError struct {
-	Problem problem.Problem
-}
-
-// Error says what is wrong, and with which parameter.
-func (e *ProblemError) Error() string {
-	what := e.Problem.Detail
-	if what == "" {
-		what = e.Problem.Title
-	}
-	if e.Problem.Parameter != "" {
-		what = e.Problem.Parameter + ": " + what
-	}
-	return fmt.Sprintf("%s (status %d)", what, e.Problem.Status)
-}
 
 // Client asks a falcogate over HTTP. It may be used concurrently.
 type Client struct {
@@ -108,11 +26,11 @@ type Client struct {
 // http.Client. It is longer than a server takes.
 const DefaultTimeout = 45 * time.Second
 
-// NewClient makes a client of the server at baseURL, such as
+// New makes a client of the server at baseURL, such as
 // http://127.0.0.1:8080. A nil hc means one with DefaultTimeout. No redirect is
 // followed, whatever hc does: the interface has none, and what a question carries is
 // for one server.
-func NewClient(baseURL string, hc *http.Client) (*Client, error) {
+func New(baseURL string, hc *http.Client) (*Client, error) {
 	base, err := url.Parse(baseURL)
 	if err != nil {
 		return nil, fmt.Errorf("server URL: %w", err)
@@ -137,6 +55,10 @@ func (c *Client) WithToken(token func() (string, error)) *Client {
 	return &with
 }
 
+// CloseIdleConnections closes the connections that are kept for the next request. It
+// does so for all users of the http.Client's transport.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
 // authorize puts the token into a request.
 func (c *Client) authorize(req *http.Request) error {
 	if c.token == nil {
@@ -159,9 +81,9 @@ func (c *Client) Verdict(ctx context.Context, q Query, publish bool) (*verifier.
 	var v verifier.Verdict
 	var err error
 	if publish {
-		err = c.do(ctx, http.MethodPost, "v1/verdicts", q.params(), &v)
+		err = c.do(ctx, http.MethodPost, "v1/verdicts", q.parameters(), &v)
 	} else {
-		err = c.do(ctx, http.MethodGet, "v1/verdict", q.params(), &v)
+		err = c.do(ctx, http.MethodGet, "v1/verdict", q.parameters(), &v)
 	}
 	if err != nil {
 		return nil, err
@@ -176,7 +98,7 @@ func (c *Client) Verdict(ctx context.Context, q Query, publish bool) (*verifier.
 // gave none.
 func (c *Client) Alerts(ctx context.Context, q Query) (*verifier.AlertList, error) {
 	var list verifier.AlertList
-	return &list, c.do(ctx, http.MethodGet, "v1/alerts", q.params(), &list)
+	return &list, c.do(ctx, http.MethodGet, "v1/alerts", q.parameters(), &list)
 }
 
 // Sensors asks for all sensors. The error is a *ProblemError when the server
@@ -279,16 +201,4 @@ func (c *Client) request(ctx context.Context, method, path string, query url.Val
 		return nil, fmt.Errorf("asking %s: %w", c.base.Redacted(), err)
 	}
 	return req, nil
-}
-
-// problemOf reads a problem; what is none becomes one, with the beginning of
-// the text that came.
-func problemOf(res *http.Response, data []byte) error {
-	var p problem.Problem
-	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	if media != problem.ContentType || json.Unmarshal(data, &p) != nil {
-		p = problem.Problem{Title: http.StatusText(res.StatusCode), Detail: string(bytes.TrimSpace(data[:min(len(data), 200)]))}
-	}
-	p.Status = res.StatusCode
-	return &ProblemError{Problem: p}
 }
