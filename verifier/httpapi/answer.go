@@ -83,7 +83,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p params, err er
 // notFound answers for paths that there are not.
 func notFound(w http.ResponseWriter, r *http.Request) {
 	problem.Write(w, http.StatusNotFound, fmt.Sprintf(
-		"there is no %.80q: want /v1/verdict, /v1/verdicts, /v1/verdicts/{id}/explanation, /v1/verdicts/{id}/attestation, /v1/gates, /v1/flagger/{gate,rollback,event}, /v1/alerts, /v1/sensors, /v1/diagnosis, /healthz, /readyz or /metrics", r.URL.Path))
+		"there is no %.80q: want /v1/verdict, /v1/verdicts, /v1/verdicts/{id}/explanation, /v1/verdicts/{id}/attestation, /v1/gates, /v1/flagger/{gate,rollback,event}, /v1/alerts, /v1/sensors, /v1/diagnosis, /openapi.json, /healthz, /readyz or /metrics", r.URL.Path))
 }
 
 // noVerifier answers for the API where only the consumer runs, or only metrics are

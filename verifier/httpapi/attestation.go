@@ -24,6 +24,9 @@ type Attestor interface {
 	Signed(data []byte, signature string) error
 }
 
+// attestationParams are what a request for an attestation knows.
+var attestationParams = []string{parameter.Predicate}
+
 // Errors of attestations.
 var (
 	errNoSigner  = errors.New("this falcogate signs nothing: it was started without --signing-key")

@@ -172,7 +172,7 @@ func startGuarded(t *testing.T, mode string, change func(*httpapi.Options), sign
 			}
 		}
 		t.Cleanup(transport.CloseIdleConnections)
-		g.client[caller] = &http.Client{Transport: asCaller{transport, mode, caller}, Timeout: 20 * time.Second}
+		g.client[caller] = &http.Client{Transport: asCaller{described{t, transport}, mode, caller}, Timeout: 20 * time.Second}
 	}
 	return g
 }

@@ -39,3 +39,22 @@ func ReadHook(body []byte, now time.Time) (map[string]string, error) {
 	}
 	return asked, err
 }
+
+// Aliases are the other names of parameters.
+var Aliases = aliases
+
+// Known are the parameters that each route knows, but for those of its path.
+func Known() map[string][]string {
+	return map[string][]string{
+		"GET /v1/verdict":                   verdictParams,
+		"POST /v1/verdicts":                 verdictParams,
+		"GET /v1/verdicts/{id}/attestation": attestationParams,
+		"GET /v1/alerts":                    alertsParams,
+		"POST /v1/gates":                    gateParams,
+		"GET /v1/gates":                     gatesParams,
+		"POST /v1/gates/{id}/close":         closeParams,
+		"GET /v1/gates/{id}/attestation":    attestationParams,
+		"POST /v1/flagger/gate":             hookParams,
+		"POST /v1/flagger/rollback":         hookParams,
+	}
+}

@@ -21,6 +21,7 @@ var (
 		parameter.Evidence, parameter.Settling, parameter.ClockSkew, parameter.MaxKernelDrop, parameter.HostAlerts, parameter.RequireRules,
 		parameter.Ignore, parameter.MaxAlerts, parameter.Baseline, parameter.Labels, parameter.Digest,
 	}
+	closeParams = []string{parameter.End}
 	gatesParams = []string{parameter.Namespace, parameter.State, parameter.Label, parameter.Limit}
 	// structured are the members of a gate's body that are more than a string or a
 	// number. Their values are kept as JSON.
@@ -142,7 +143,7 @@ func inClose(w http.ResponseWriter, r *http.Request) (params, error) {
 	p := params{}
 	if r.ContentLength != 0 || r.URL.RawQuery != "" {
 		var err error
-		if p, err = bodyParams(w, r, []string{parameter.End}); err != nil {
+		if p, err = bodyParams(w, r, closeParams); err != nil {
 			return p, err
 		}
 	}

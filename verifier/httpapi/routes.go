@@ -21,8 +21,8 @@ type route struct {
 	handle       http.HandlerFunc
 }
 
-// table has all routes. Each says what a caller needs for it; only health and
-// readiness are everybody's.
+// table has all routes. Each says what a caller needs for it; only health,
+// readiness and the description are everybody's.
 func (s *Server) table() (all []route) {
 	get, post := http.MethodGet, http.MethodPost
 	if s.service != nil {
@@ -31,10 +31,11 @@ func (s *Server) table() (all []route) {
 			{post, "/v1/verdicts", s.answering(inBody(verdictParams), ofNamespace(access.Create), s.publish)},
 			// What that needs shows once the verdict is found.
 			{get, "/v1/verdicts/{id}/explanation", s.answering(inPath(parameter.Verdict, nil), nil, s.explain)},
-			{get, "/v1/verdicts/{id}/attestation", s.answering(inPath(parameter.Verdict, []string{parameter.Predicate}), nil, s.attestVerdict)},
+			{get, "/v1/verdicts/{id}/attestation", s.answering(inPath(parameter.Verdict, attestationParams), nil, s.attestVerdict)},
 			{get, "/v1/diagnosis", s.answering(inQuery(nil), ofAll, s.diagnose)},
 			{get, "/v1/alerts", s.answering(inQuery(alertsParams), ofList, s.alerts)},
 			{get, "/v1/sensors", s.answering(inQuery(nil), ofAll, s.sensors)},
+			{get, "/openapi.json", s.getDescription},
 		}
 	}
 	if s.service != nil && s.gates != nil {
@@ -47,7 +48,7 @@ func (s *Server) table() (all []route) {
 			route{http.MethodDelete, "/v1/gates/{id}", s.answering(gate, nil, s.cancelGate)},
 			route{post, "/v1/gates/{id}/close", s.answering(inClose, nil, s.closeGate)},
 			route{get, "/v1/gates/{id}/events", s.followGate},
-			route{get, "/v1/gates/{id}/attestation", s.answering(inPath(parameter.ID, []string{parameter.Predicate}), nil, s.attestGate)},
+			route{get, "/v1/gates/{id}/attestation", s.answering(inPath(parameter.ID, attestationParams), nil, s.attestGate)},
 		)
 	}
 	if s.service != nil && s.rollouts != nil {

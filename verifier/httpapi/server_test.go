@@ -74,7 +74,7 @@ func start(t *testing.T, change func(*httpapi.Options), signer ...verifier.Signe
 	done := make(chan error, 2)
 	go func() { done <- tail.Run(ctx) }()
 	go func() { done <- gates.Run(ctx) }()
-	client := &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}
+	client := &http.Client{Transport: described{t, &http.Transport{}}, Timeout: 20 * time.Second}
 	t.Cleanup(func() {
 		client.CloseIdleConnections()
 		ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
