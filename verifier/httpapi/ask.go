@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/falcogate/falcogate/correlate"
 	"github.com/falcogate/falcogate/internal/parameter"
 	"github.com/falcogate/falcogate/verifier"
@@ -70,13 +72,26 @@ func (p params) change() (c verifier.Change, err error) {
 			c.MaxKernelDropRatio = &ratio
 			return nil
 		},
-		parameter.RequireRules: func(v string) error { c.RequireRules = ParseRules(v); return nil },
+		parameter.RequireRules: func(v string) error { c.RequireRules = readRules(v); return nil },
 	} {
 		if readErr := p.read(name, parse); readErr != nil {
 			return c, readErr
 		}
 	}
 	return c, nil
+}
+
+// readRules reads names of rules: text as ParseRules has it, such text as JSON, or a list
+// as JSON.
+func readRules(v string) (rules []string) {
+	var text string
+	switch {
+	case json.Unmarshal([]byte(v), &rules) == nil && rules != nil:
+		return rules
+	case json.Unmarshal([]byte(v), &text) == nil && text != "":
+		v = text
+	}
+	return ParseRules(v)
 }
 
 // ParseRules reads names of rules that are separated by commas. A rule whose name

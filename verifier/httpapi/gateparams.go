@@ -123,7 +123,7 @@ func (p params) rules() ([]string, params, error) {
 		}
 		var text string
 		switch {
-		case json.Unmarshal([]byte(g.value), &rules) == nil:
+		case json.Unmarshal([]byte(g.value), &rules) == nil && rules != nil:
 		case json.Unmarshal([]byte(g.value), &text) == nil && text != "":
 			rules = ParseRules(text)
 		default:

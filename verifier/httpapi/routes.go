@@ -131,7 +131,11 @@ func inQuery(known []string) func(http.ResponseWriter, *http.Request) (params, e
 // inBody reads the parameters of a body.
 func inBody(known []string) func(http.ResponseWriter, *http.Request) (params, error) {
 	return func(w http.ResponseWriter, r *http.Request) (params, error) {
-		return bodyParams(w, r, known, structured...)
+		p, err := bodyParams(w, r, known, structured...)
+		if err == nil {
+			_, _, err = p.rules() // a list or text, and no other JSON
+		}
+		return p, err
 	}
 }
 

@@ -266,7 +266,17 @@ func TestPostVerdict(t *testing.T) {
 	require.Equal(t, http.StatusOK, res.StatusCode, body)
 	require.Contains(t, body, `"start":"2026-11-23T06:26:40.123456789Z"`)
 
+	// Rules are a list, or one text with commas.
+	for rules, want := range map[string]string{`["A, B", "Cé"]`: `["A, B","Cé"]`, `"A, B"`: `["A","B"]`} {
+		res, body = post(`{"ns": "shadow-1", "since": "10m", "require_rules": ` + rules + `}`)
+		require.Equal(t, http.StatusOK, res.StatusCode, body)
+		require.Contains(t, body, `"require_rules":`+want)
+	}
+
 	for _, tc := range []struct{ body, parameter, detail string }{
+		{`{"namespace": "shadow-1", "since": "10m", "require_rules": {"A": 1}}`, "require_rules", "want a list of names"},
+		{`{"namespace": "shadow-1", "since": "10m", "require_rules": null}`, "require_rules", "want a list of names"},
+		{`{"namespace": "shadow-1", "since": "10m", "require_rules": 5}`, "require_rules", "want a list of names"},
 		{`{"namespace": "shadow-1", "since": "10m", "sevrity": "debug"}`, "sevrity", "unknown"},
 		{`{"namespace": "shadow-1", "since": "10m", "since": "5m"}`, "since", "more than once"},
 		{`{"namespace": "shadow-1", "since": "10m", "start": "5m"}`, "start", "the same as since"},
@@ -294,7 +304,9 @@ func TestPostVerdict(t *testing.T) {
 	requireProblem(t, res, body, http.StatusUnsupportedMediaType, "", "application/json")
 	res, body = post(`{"namespace": "shadow-1", "rule": "` + strings.Repeat("a", 64<<10) + `"}`)
 	requireProblem(t, res, body, http.StatusRequestEntityTooLarge, "", "65536 bytes")
-	require.Len(t, r.log.Verdicts(), 2, "a problem publishes nothing")
+	_, body = r.get(t, "/v1/verdict?ns=shadow-1&since=10m&require_rules=null")
+	require.Contains(t, body, `"require_rules":["null"]`, "text is no JSON")
+	require.Len(t, r.log.Verdicts(), 4, "a problem publishes nothing")
 }
 
 // notStored is a service whose log takes no verdicts.
