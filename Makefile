@@ -38,13 +38,17 @@ MUTATE_TESTS   ?= ./correlate,./verifier
 MUTATE_RUN     ?= → (true|false)$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-chaos test-clients test-kubernetes lint fmt fuzz soak chaos mutate bench demo clean
+.PHONY: help build man test test-chaos test-clients test-kubernetes lint fmt fuzz soak chaos mutate bench demo clean
 
 help: ## Show what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/falcogate
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/falcogate ./cmd/falcogate
+
+man: build ## Write the manual to bin/man, with the date of the last commit
+	rm -rf $(BIN)/man
+	SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct)) $(BIN)/falcogate man $(BIN)/man
 
 test: ## Run all tests with the race detector
 	$(GO) test -race -timeout 15m ./...

@@ -21,6 +21,8 @@ deadline. The verdict is published on falcogate.verdict.<namespace>.<verdict>.
 watch, and open --wait, end with check's exit codes: 0 pass, 1 fail, 2 inconclusive,
 cancelled, or the server can't be asked, 3 wrong usage. The other commands end with 0
 when they did what they say, whatever the verdict.`,
+		Example: `  falcogate gate open -n shadow-checkout --duration 10m --id deploy-7
+  falcogate gate watch deploy-7`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return usagef("gate: want open, get, list, watch, close or cancel")
@@ -38,11 +40,12 @@ when they did what they say, whatever the verdict.`,
 }
 
 // aboutGate makes a command about the one gate that its argument names.
-func aboutGate(environ []string, streams stdio, server *serverOptions, use, short string, do func(*cobra.Command, *client.Client, string) (*verifier.Gate, error)) *cobra.Command {
+func aboutGate(environ []string, streams stdio, server *serverOptions, use, short, example string, do func(*cobra.Command, *client.Client, string) (*verifier.Gate, error)) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   use,
-		Short: short,
-		Args:  cobra.ExactArgs(1),
+		Use:     use,
+		Short:   short,
+		Example: example,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := configure(cmd, environ, ""); err != nil {
 				return err
@@ -67,14 +70,14 @@ func aboutGate(environ []string, streams stdio, server *serverOptions, use, shor
 }
 
 func newGateGetCommand(environ []string, streams stdio) *cobra.Command {
-	return aboutGate(environ, streams, &serverOptions{attests: true}, "get GATE", "Show a gate, and its verdict once it has one",
+	return aboutGate(environ, streams, &serverOptions{attests: true}, "get GATE", "Show a gate, and its verdict once it has one", "  falcogate gate get deploy-7 -o json",
 		func(cmd *cobra.Command, c *client.Client, id string) (*verifier.Gate, error) {
 			return c.Gate(cmd.Context(), id)
 		})
 }
 
 func newGateCancelCommand(environ []string, streams stdio) *cobra.Command {
-	return aboutGate(environ, streams, &serverOptions{}, "cancel GATE", "End a gate without a verdict",
+	return aboutGate(environ, streams, &serverOptions{}, "cancel GATE", "End a gate without a verdict", "  falcogate gate cancel deploy-7",
 		func(cmd *cobra.Command, c *client.Client, id string) (*verifier.Gate, error) {
 			return c.CancelGate(cmd.Context(), id)
 		})
@@ -83,6 +86,7 @@ func newGateCancelCommand(environ []string, streams stdio) *cobra.Command {
 func newGateCloseCommand(environ []string, streams stdio) *cobra.Command {
 	var q client.Query
 	cmd := aboutGate(environ, streams, &serverOptions{}, "close GATE", "End a gate's window; its verdict comes once that can be given",
+		"  falcogate gate close deploy-7\n  falcogate gate close deploy-7 --until 30s",
 		func(cmd *cobra.Command, c *client.Client, id string) (*verifier.Gate, error) {
 			if err := checkScope(cmd, q); err != nil {
 				return nil, err
@@ -104,7 +108,9 @@ func newGateListCommand(environ []string, streams stdio) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List gates, those that were opened last first",
-		Args:  cobra.NoArgs,
+		Example: `  falcogate gate list -n shadow-checkout --state open
+  falcogate gate list --label run=7 -o jsonl`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if err := configure(cmd, environ, ""); err != nil {
 				return err

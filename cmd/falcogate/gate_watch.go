@@ -41,6 +41,8 @@ func newGateWatchCommand(environ []string, streams stdio) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch GATE",
 		Short: "Follow a gate to its verdict; the exit code is the answer",
+		Example: `  falcogate gate watch deploy-7
+  falcogate gate watch deploy-7 -o junit >falcogate.xml`,
 		Long: `Follow a gate to its end. How far it has come is written to the standard error: one
 line that goes on on a terminal, else a line for each change. The verdict is written to
 the standard output. A connection that is lost is made again.

@@ -93,6 +93,8 @@ since T, did Falco see anything in this namespace at severity S or above?
 
 Every flag can be set in the environment as FALCOGATE_<FLAG>, with _ for -.
 Exit codes: 0 pass, 1 fail, 2 inconclusive or an error, 3 wrong usage.`,
+		Example: `  falcogate serve
+  falcogate check -n shadow-checkout --since 10m`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		// A typo must be an error and not the help text with exit code 0.
@@ -117,6 +119,8 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or an error, 3 wrong usage.`,
 		newReplayCommand(environ, streams),
 		newDoctorCommand(environ, streams),
 		newVersionCommand(streams),
+		newManCommand(environ),
 	)
+	addCompletion(root)
 	return root
 }

@@ -41,7 +41,8 @@ name, so that one recording can play several sensors.`,
 		Example: `  falcogate replay incident.jsonl.gz --http http://127.0.0.1:2801/ --rebase --as-fast-as-possible
   falcogate replay incident.jsonl --grpc unix:///tmp/falco.sock --as-fast-as-possible
   falcogate replay incident.jsonl --grpc unix:///tmp/falco.sock --second-reader-takes 3,7 --hostname node-b`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := configure(cmd, environ, ""); err != nil {
 				return err

@@ -16,7 +16,9 @@ func newSensorsCommand(environ []string, streams stdio) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sensors",
 		Short: "List the Falcos that were heard",
-		Args:  cobra.NoArgs,
+		Example: `  falcogate sensors
+  falcogate sensors -o json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := configure(cmd, environ, ""); err != nil {
 				return err

@@ -200,7 +200,10 @@ func newServeCommand(environ []string, streams stdio) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the daemon: take in alerts, keep them, answer gates",
-		Args:  cobra.NoArgs,
+		Example: `  falcogate serve --data-dir /var/lib/falcogate
+  falcogate serve --falco unix:///run/falco/falco.sock --sensor node-a
+  falcogate serve --config /etc/falcogate.yaml --print-config`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := configure(cmd, environ, o.config); err != nil {
 				return err

@@ -56,7 +56,8 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive, a signature that does not hold, or a
 verdict than the one that is wanted, 3 wrong usage.`,
 		Example: `  falcogate gate get deploy-7 -o dsse > verdict.dsse.json
   falcogate verify-verdict --key falcogate.pub --gate deploy-7 --digest sha256:… verdict.dsse.json`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := configure(cmd, environ, ""); err != nil {
 				return err
