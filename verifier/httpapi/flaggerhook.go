@@ -148,7 +148,7 @@ func (h *flaggerHook) question(now time.Time) (q hookQuestion, err error) {
 	}
 	if err = p.read(parameter.Start, func(v string) error {
 		if q.since, err = parameter.ParseTime(v, now); err == nil && q.since.After(now) {
-			err = fmt.Errorf("%s is in the future: it is %s here; keep the clocks in step (NTP)", v, now.UTC().Format(time.RFC3339))
+			err = fmt.Errorf("%s is in the future: it is %s here. Keep the clocks of who asks and of falcogate in step (NTP)", v, now.UTC().Format(time.RFC3339))
 		}
 		return err
 	}); err != nil {
