@@ -108,6 +108,26 @@ func TestDropIn(t *testing.T) {
 	})
 }
 
+// What the page shows is a program that passes over a namespace that keeps quiet.
+func TestDocument(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(daemon.Root(t), "docs", "clients", "aegis.md"))
+	require.NoError(t, err)
+	_, block, found := strings.Cut(string(page), "```python\n")
+	require.True(t, found)
+	block, _, _ = strings.Cut(block, "```")
+	d := daemon.Start(t)
+	d.Play(t, "clean/http.jsonl.gz")
+	require.Eventually(t, func() bool {
+		out, _ := d.Run(t, "sensors", "-o", "json")
+		return strings.Contains(out, "node-a")
+	}, daemon.Patience, 50*time.Millisecond)
+	cmd := exec.Command("python3", "-c", block)
+	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "FALCOGATE_SERVER="+d.URL,
+		"PYTHONPATH="+filepath.Join(daemon.Root(t), "docs", "examples", "aegis"))
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
 // Whatever answers in falcogate's place, nothing passes.
 func TestDropInBelievesNobodyElse(t *testing.T) {
 	asked := make(chan *http.Request, 1)

@@ -33,13 +33,19 @@ import (
 	"github.com/falcogate/falcogate/test/clients/daemon"
 )
 
-// example reads an example of the documents, strictly.
-func example[T any](t *testing.T, path string) *T {
+// text is that of an example of the documents.
+func text(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(daemon.Root(t), "docs", "examples", filepath.FromSlash(path)))
 	require.NoError(t, err)
+	return string(text)
+}
+
+// example reads an example, strictly.
+func example[T any](t *testing.T, path string) *T {
+	t.Helper()
 	out := new(T)
-	require.NoError(t, yaml.UnmarshalStrict(text, out))
+	require.NoError(t, yaml.UnmarshalStrict([]byte(text(t, path)), out))
 	return out
 }
 

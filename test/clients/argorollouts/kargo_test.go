@@ -10,6 +10,8 @@ import (
 
 	"github.com/expr-lang/expr"
 	"github.com/stretchr/testify/require"
+
+	"github.com/falcogate/falcogate/test/clients/documents"
 )
 
 // stage is what the example has of a Stage of Kargo, and nothing else: its module can't be
@@ -67,6 +69,8 @@ func TestKargoHTTPStep(t *testing.T) {
 	gate := s.Spec.PromotionTemplate.Spec.Steps[1]
 	require.Equal(t, "http", gate.Uses)
 
+	documents.Configuration(t, "kargo.md", text(t, "kargo/stage.yaml"))
+
 	d := playing(t)
 	// outcome is what the step comes to: neither expression holding is to poll again.
 	outcome := func(change func(url.Values)) string {
@@ -76,15 +80,15 @@ func TestKargoHTTPStep(t *testing.T) {
 		change(q)
 		res, err := http.Get(d.URL + u.Path + "?" + q.Encode())
 		require.NoError(t, err)
-		text, err := io.ReadAll(res.Body)
+		answer, err := io.ReadAll(res.Body)
 		require.NoError(t, err)
 		require.NoError(t, res.Body.Close())
 		var body any
-		require.NoError(t, json.Unmarshal(text, &body))
+		require.NoError(t, json.Unmarshal(answer, &body))
 		env := map[string]any{"response": map[string]any{"status": res.StatusCode, "body": body}}
 		holds := func(name string) bool {
 			value, err := expr.Eval(gate.Config[name].(string), env)
-			require.NoError(t, err, "%s", text)
+			require.NoError(t, err, "%s", answer)
 			return value.(bool)
 		}
 		failed, succeeded := holds("failureExpression"), holds("successExpression")
@@ -95,7 +99,7 @@ func TestKargoHTTPStep(t *testing.T) {
 		case succeeded:
 			return "succeeded"
 		}
-		return "polls: " + strings.TrimSpace(string(text))
+		return "polls: " + strings.TrimSpace(string(answer))
 	}
 	require.Equal(t, "succeeded", outcome(func(q url.Values) {
 		q.Set("namespace", "shadow-clean")

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/falcogate/falcogate/test/clients/daemon"
+	"github.com/falcogate/falcogate/test/clients/documents"
 )
 
 const (
@@ -80,6 +83,33 @@ func TestVerdicts(t *testing.T) {
 }
 
 func ptr(s string) *string { return &s }
+
+// The Job's container asks the same, and its exit code is the answer.
+func TestJob(t *testing.T) {
+	documents.Configuration(t, "argo-rollouts.md", text(t, template))
+	d := daemon.Start(t)
+	d.Replay(t, "clean/http.jsonl.gz")
+	job := example[v1alpha1.AnalysisTemplate](t, "argo-rollouts/analysistemplate-job.yaml").Spec.Metrics[0].Provider.Job
+	ask := func(namespace string, more ...string) int {
+		values := []string{"{{args.severity}}", "warning"}
+		for _, a := range arguments(t, namespace, hash) {
+			values = append(values, "{{args."+a.Name+"}}", *a.Value)
+		}
+		var args []string
+		for _, arg := range job.Spec.Template.Spec.Containers[0].Args {
+			args = append(args, strings.NewReplacer(values...).Replace(arg))
+		}
+		require.NotContains(t, strings.Join(args, " "), "{{")
+		at := slices.Index(args, "--server=http://falcogate.falco:8080")
+		args[at] = "--server=" + d.URL
+		_, code := d.Run(t, append(args, more...)...)
+		return code
+	}
+	require.Equal(t, 1, ask("shop", "--since=5m"))
+	require.Equal(t, 2, ask("shadow-clean", "--wait=0"), "where pods run is not known")
+	require.Equal(t, 0, ask("shadow-clean", "--since=20s", "--until=8s", "--clock-skew=10m", "--wait=0"))
+	require.Equal(t, 3, ask("shadow-clean", "--since=yesterday"))
+}
 
 // What is no answer is an Error, and after more than four in a row the analysis is one:
 // nothing passes.

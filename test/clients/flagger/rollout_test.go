@@ -9,6 +9,8 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +18,7 @@ import (
 
 	flaggerv1 "github.com/fluxcd/flagger/pkg/apis/flagger/v1beta1"
 	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
 
 	"github.com/falcogate/falcogate/test/clients/daemon"
 )
@@ -58,6 +61,18 @@ func TestRollback(t *testing.T) {
 	require.Equal(t, http.StatusOK, last.status)
 	require.Contains(t, last.answer, "fail: ")
 	require.Equal(t, flaggerv1.CanaryPhaseFailed, calls.first(t, "event", "Canary failed! Scaling down checkout.shop").Phase)
+}
+
+// The page shows the webhooks of the example.
+func TestDocument(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(daemon.Root(t), "docs", "clients", "flagger.md"))
+	require.NoError(t, err)
+	_, block, found := strings.Cut(string(page), "```yaml\n")
+	require.True(t, found)
+	block, _, _ = strings.Cut(block, "```")
+	var shown flaggerv1.CanaryAnalysis
+	require.NoError(t, yaml.UnmarshalStrict([]byte(block), &shown))
+	require.Equal(t, example(t).Spec.Analysis.Webhooks, shown.Webhooks)
 }
 
 // calls are what Flagger has sent, and was answered, through a proxy before falcogate.
