@@ -141,6 +141,31 @@ func TestFlaggerStart(t *testing.T) {
 	require.Equal(t, "the event log, which keeps since when alerts count for a canary, can't be reached at present: nothing is known", line)
 }
 
+// The primary's pods are not the canary's: by their owner they are told apart, and by a
+// pattern of names they are not.
+func TestFlaggerPrimary(t *testing.T) {
+	r := start(t, nil)
+	of := func(name, workload string) correlate.Placement {
+		at := clock.Add(-10 * time.Minute)
+		return correlate.Placement{
+			UID: name, Pod: name, Created: at, Scheduled: at, Started: at, Containers: []string{"of-" + name},
+			Workload: correlate.Owner{Kind: "deployment", Name: workload},
+		}
+	}
+	r.pods(of("web-5f8c9-x", "web"), of("web-primary-7d9f8-y", "web-primary"))
+	r.log.Append(clock, inPod("shop", "web-primary-7d9f8-y", time.Minute, correlate.Critical))
+	const ask = `"wait":"0","evidence":"none","since":"5m",`
+	for metadata, want := range map[string]int{
+		`"owner":"deployment/web"`:         200,
+		`"owner":"deployment/web-primary"`: 409,
+		`"pod":"web-*"`:                    409,
+		`"severity":"warning"`:             409,
+	} {
+		status, line, _ := r.call(t, "gate", hook(ask+metadata))
+		require.Equal(t, want, status, "%s: %s", metadata, line)
+	}
+}
+
 // An older Flagger sends no checksum: then since alone counts.
 func TestFlaggerWithoutChecksum(t *testing.T) {
 	r := start(t, nil)

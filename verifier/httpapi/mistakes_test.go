@@ -38,6 +38,11 @@ func (r *rig) beats(ruled bool, change func(*correlate.Snapshot)) {
 
 // pod logs that a pod of shop is on node-a since a time, and that all others are known.
 func (r *rig) pod(since time.Time) {
+	r.pods(correlate.Placement{UID: "1", Pod: "web-1", Created: since, Scheduled: since, Started: since})
+}
+
+// pods logs that pods of shop are on node-a, and that all others are known.
+func (r *rig) pods(all ...correlate.Placement) {
 	told := correlate.Told{Watcher: "w", Session: 1}
 	mark := func(at time.Time, phase correlate.WatchPhase, asOf uint64) uint64 {
 		told.Number++
@@ -48,10 +53,11 @@ func (r *rig) pod(since time.Time) {
 	asOf := mark(begun, correlate.Watching, 0)
 	mark(begun, correlate.Listing, asOf)
 	mark(begun, correlate.Listed, asOf)
-	told.Number++
-	r.log.Append(since, &correlate.Placement{
-		Told: told, UID: "1", Namespace: "shop", Pod: "web-1", Node: "node-a", Created: since, Scheduled: since, Started: since,
-	})
+	for _, p := range all {
+		told.Number++
+		p.Told, p.Namespace, p.Node = told, "shop", "node-a"
+		r.log.Append(p.Scheduled, &p)
+	}
 	last := mark(clock, correlate.Watching, 0)
 	mark(clock, correlate.Watching, last)
 }
