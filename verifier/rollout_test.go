@@ -160,6 +160,21 @@ func TestRolloutsRefuse(t *testing.T) {
 	require.ErrorContains(t, err, "canary shop/podinfo, at revision 1, can't be read")
 }
 
+// The canaries are bounded, and those that are known go on.
+func TestRolloutsAreNotTooMany(t *testing.T) {
+	store := memlog.NewGates()
+	rollouts := verifier.NewRollouts(store, nil)
+	hear := func(name string) error {
+		_, err := rollouts.Hear(t.Context(), verifier.RolloutMessage{Namespace: "shop", Name: name, Checksum: "a"})
+		return err
+	}
+	for i := range verifier.MaxRollouts {
+		require.NoError(t, hear(fmt.Sprintf("canary-%d", i)))
+	}
+	require.ErrorIs(t, hear("one-more"), verifier.ErrTooManyRollouts)
+	require.NoError(t, hear("canary-7"))
+}
+
 // However often a rollout is restarted, what is kept stays bounded.
 func TestRolloutsAreBounded(t *testing.T) {
 	store := memlog.NewGates()

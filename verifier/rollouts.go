@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,16 @@ type RolloutStore interface {
 	Put(ctx context.Context, canary string, data []byte, revision uint64) (uint64, error)
 	// Get returns what is known of a canary, with revision zero when there is nothing.
 	Get(ctx context.Context, canary string) (data []byte, revision uint64, err error)
+	// Count is how many canaries something is known of.
+	Count(ctx context.Context) (int, error)
 }
+
+// MaxRollouts bounds the canaries that something is known of. Each is forgotten a month
+// after it was heard of last.
+const MaxRollouts = 10_000
+
+// ErrTooManyRollouts: of so many canaries is something known already.
+var ErrTooManyRollouts = errors.New("too many canaries are known")
 
 // Rollouts remembers since when alerts count for the canaries that somebody else rolls
 // out: from the first that was heard of a revision, by whichever replica, until its
@@ -59,8 +69,8 @@ func (m RolloutMessage) Check() error {
 }
 
 // Hear takes note of a message and says since when alerts count for the revision that
-// it is about. It returns when that is stored. The error is a *FieldError, ctx's or the
-// store's; then nothing is known.
+// it is about. It returns when that is stored. The error is a *FieldError,
+// ErrTooManyRollouts, ctx's or the store's; then nothing is known.
 func (r *Rollouts) Hear(ctx context.Context, m RolloutMessage) (Rollout, error) {
 	if err := m.Check(); err != nil {
 		return Rollout{}, err
@@ -72,7 +82,11 @@ func (r *Rollouts) Hear(ctx context.Context, m RolloutMessage) (Rollout, error) 
 			return Rollout{}, err
 		}
 		var known *rollout
-		if rev > 0 {
+		if rev == 0 {
+			if n, err := r.store.Count(ctx); err != nil || n >= MaxRollouts {
+				return Rollout{}, cmp.Or(err, ErrTooManyRollouts)
+			}
+		} else {
 			known = &rollout{}
 			if err := json.Unmarshal(data, known); err != nil {
 				return Rollout{}, fmt.Errorf("what is kept of canary %s, at revision %d, can't be read: %w", key, rev, err)

@@ -70,6 +70,14 @@ func (s rolloutStore) Get(ctx context.Context, canary string) ([]byte, uint64, e
 	return log.Rollout(ctx, canary)
 }
 
+func (s rolloutStore) Count(ctx context.Context) (int, error) {
+	log, err := s.late.wait(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return log.Rollouts(ctx)
+}
+
 // gateChanged is the log's error as the verifier knows it.
 func gateChanged(err error) error {
 	if errors.Is(err, eventlog.ErrGateChanged) {

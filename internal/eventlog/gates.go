@@ -65,6 +65,20 @@ func (l *Log) Rollout(ctx context.Context, canary string) (data []byte, revision
 	return l.latest(ctx, rolloutPrefix+EncodeName(canary))
 }
 
+// Rollouts is of how many canaries something is known. An outage is waited out until ctx
+// ends.
+func (l *Log) Rollouts(ctx context.Context) (n int, err error) {
+	err = l.ask(ctx, func(s *session) error {
+		info, err := s.gates.Info(ctx, jetstream.WithSubjectFilter(rolloutPrefix+">"))
+		if err != nil {
+			return err
+		}
+		n = len(info.State.Subjects)
+		return nil
+	})
+	return n, err
+}
+
 // latest is the latest word on a subject of the gates' stream.
 func (l *Log) latest(ctx context.Context, subject string) (data []byte, revision uint64, err error) {
 	err = l.ask(ctx, func(s *session) error {

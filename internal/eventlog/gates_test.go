@@ -147,6 +147,9 @@ func testRollouts(t *testing.T, fresh eventlog.Options) {
 	require.NoError(t, err)
 	require.Equal(t, "2", string(data))
 	require.Equal(t, revision, at)
+	n, err := l.Rollouts(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
 
 	enough := errors.New("enough")
 	var ids []string

@@ -90,6 +90,10 @@ func (s *Server) hookRefusal(w http.ResponseWriter, r *http.Request, err error) 
 		s.logger.WarnContext(r.Context(), "a hook of Flagger was not answered", "error", err)
 		return hookAnswer{http.StatusServiceUnavailable, errRolloutsAway.Error()}
 	}
+	if errors.Is(err, verifier.ErrTooManyRollouts) {
+		w.Header().Set("Retry-After", "60")
+		return hookAnswer{http.StatusTooManyRequests, fmt.Sprintf("%d canaries are known, as many as may be; each is forgotten a month after it was heard of last", verifier.MaxRollouts)}
+	}
 	taken := &captured{header: w.Header()}
 	s.refuse(taken, r, nil, err)
 	var p problem.Problem

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -185,6 +186,23 @@ func TestFlaggerWithoutChecksum(t *testing.T) {
 		status, line = say("event", "")
 		require.Equal(t, 200, status)
 		require.Equal(t, "not noted: the event has no checksum", line)
+	}
+}
+
+// full is a server that knows as many canaries as may be.
+type full struct{}
+
+func (full) Hear(context.Context, verifier.RolloutMessage) (verifier.Rollout, error) {
+	return verifier.Rollout{}, verifier.ErrTooManyRollouts
+}
+
+func TestFlaggerTooMany(t *testing.T) {
+	r := start(t, func(o *httpapi.Options) { o.Rollouts = full{} })
+	for _, path := range []string{"gate", "rollback", "event"} {
+		status, line, header := r.call(t, path, hook(`"since":"10m"`))
+		require.Equal(t, http.StatusTooManyRequests, status)
+		require.Contains(t, line, "10000 canaries are known")
+		require.Equal(t, "60", header.Get("Retry-After"))
 	}
 }
 

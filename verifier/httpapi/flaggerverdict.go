@@ -21,7 +21,7 @@ func (s *Server) hear(ctx context.Context, m verifier.RolloutMessage) (verifier.
 	defer cancel()
 	rollout, err := s.rollouts.Hear(bounded, m)
 	var field *verifier.FieldError
-	if err != nil && !errors.As(err, &field) {
+	if err != nil && !errors.As(err, &field) && !errors.Is(err, verifier.ErrTooManyRollouts) {
 		err = fmt.Errorf("%w: %w", errRolloutsAway, err)
 	}
 	return rollout, err

@@ -54,6 +54,13 @@ func (g *Gates) Get(_ context.Context, id string) ([]byte, uint64, error) {
 	return c.Data, c.Revision, nil
 }
 
+// Count is how many gates there are, for verifier.RolloutStore.
+func (g *Gates) Count(context.Context) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.latest), g.down
+}
+
 // Remove implements verifier.GateStore.
 func (g *Gates) Remove(_ context.Context, id string, revision uint64) error {
 	g.mu.Lock()
