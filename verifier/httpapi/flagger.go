@@ -69,6 +69,9 @@ func (s *Server) hooked(answer func(context.Context, access.Caller, *flaggerHook
 		if err == nil {
 			err = s.demand(r.Context(), caller, access.Action{Verb: access.Create, Namespace: h.Namespace})
 		}
+		if err == nil {
+			err = h.patience(w)
+		}
 		var a hookAnswer
 		if err == nil {
 			a, err = answer(r.Context(), caller, &h)

@@ -189,6 +189,27 @@ func TestFlaggerWithoutChecksum(t *testing.T) {
 	}
 }
 
+// A hook that may be held for longer than other requests is.
+func TestFlaggerHeld(t *testing.T) {
+	r := start(t, nil)
+	r.log.Append(clock, &correlate.Snapshot{Hostname: "node-a", Time: clock, EventSource: "syscall"})
+	answered := make(chan string, 1)
+	go func() {
+		status, line, _ := r.call(t, "gate", hook(`"since":"10m","evidence":"heard","wait":"10m"`))
+		answered <- fmt.Sprint(status, " ", line)
+	}()
+	require.Eventually(t, func() bool {
+		r.log.Append(clock, inPod("shop", "web", time.Minute, correlate.Critical))
+		select {
+		case line := <-answered:
+			require.Contains(t, line, "409 fail: ")
+			return true
+		default:
+			return false
+		}
+	}, 20*time.Second, 10*time.Millisecond)
+}
+
 // full is a server that knows as many canaries as may be.
 type full struct{}
 

@@ -99,6 +99,15 @@ func (h *flaggerHook) with(name, value string) *flaggerHook {
 	return &more
 }
 
+// patience gives an answer that is held for longer the time that it needs.
+func (h *flaggerHook) patience(w http.ResponseWriter) error {
+	wait := h.Metadata[parameter.Wait]
+	if wait == "" {
+		return nil
+	}
+	return patience(w, params{parameter.Wait: {parameter.Wait, wait}})
+}
+
 // over reports whether no rollout is under way: phases are those of Flagger's
 // pkg/apis/flagger/v1beta1. One that is not known goes on: to begin anew would narrow
 // the window.
