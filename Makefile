@@ -60,8 +60,12 @@ test-kubernetes: $(KUBERNETES_BIN)/etcd $(KUBERNETES) $(KUBERNETES_BIN)/kwok ## 
 test-chaos: ## Kill, stop and cut off NATS servers and replicas while 40 gates are open
 	cd test/chaos && $(GO) test -count=1 -timeout 15m -v .
 
+# They wait for a Falco that plays more than they compute.
 test-clients: ## Run the code of delivery systems against a running falcogate
-	@for module in $(CLIENT_MODULES); do echo "$$module"; (cd $$module && $(GO) test -count=1 -timeout 15m ./...) || exit 1; done
+	@$(MAKE) --no-print-directory --output-sync -j4 $(CLIENT_MODULES:=.test)
+
+$(CLIENT_MODULES:=.test): %.test:
+	cd $* && $(GO) test -count=1 -timeout 15m ./...
 
 lint: $(GOLANGCI_LINT) ## Check format, style and the direction of imports
 	$(GOLANGCI_LINT) run ./...

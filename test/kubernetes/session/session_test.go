@@ -52,6 +52,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|)`), "TIME"},
 	{regexp.MustCompile(`\d\d:\d\d:\d\d(\.\d+)?`), "TIME"},
 	{regexp.MustCompile(`\(\d+m?\d*\.?\d*m?s\)`), "(DURATION)"},
+	{regexp.MustCompile(`the last one \S+ before`), "the last one DURATION before"},
 	{regexp.MustCompile(`log position \d+`), "log position N"},
 	{regexp.MustCompile(`\b[0-9a-f]{32}\b`), "ID"},
 	{regexp.MustCompile(`127\.\d+\.\d+\.\d+:\d+`), "127.0.0.1:8080"},
