@@ -50,8 +50,9 @@ man: build ## Write the manual to bin/man, with the date of the last commit
 	rm -rf $(BIN)/man
 	SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct)) $(BIN)/falcogate man $(BIN)/man
 
+# Many of them wait for real clocks: more run at a time than there are cores.
 test: ## Run all tests with the race detector
-	$(GO) test -race -timeout 15m ./...
+	$(GO) test -race -parallel 4 -timeout 15m ./...
 	cd test/mutate && $(GO) test ./...
 
 test-kubernetes: $(KUBERNETES_BIN)/etcd $(KUBERNETES) $(KUBERNETES_BIN)/kwok ## Run the tests that need a real Kubernetes; builds it first

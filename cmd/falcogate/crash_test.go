@@ -126,6 +126,7 @@ func TestKillDuringIngest(t *testing.T) {
 // TestNATSStoppedDuringIngest stops the NATS server twice, once by SIGKILL, while
 // a recorded burst of 18,785 alerts comes by gRPC, and wants all of it, in order.
 func TestNATSStoppedDuringIngest(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	sockets, err := os.MkdirTemp("", "fg")
 	require.NoError(t, err)

@@ -42,8 +42,15 @@ func TestScript(t *testing.T) {
 // TestTransports runs the scripts of every way in, once with the embedded event
 // log and once with a nats-server in a process of its own.
 func TestTransports(t *testing.T) {
-	t.Run("embedded", func(t *testing.T) { runScripts(t, "testdata/script/transport", false) })
-	t.Run("external", func(t *testing.T) { runScripts(t, "testdata/script/transport", true) })
+	t.Parallel()
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		runScripts(t, "testdata/script/transport", false)
+	})
+	t.Run("external", func(t *testing.T) {
+		t.Parallel()
+		runScripts(t, "testdata/script/transport", true)
+	})
 }
 
 func runScripts(t *testing.T, dir string, external bool) {
