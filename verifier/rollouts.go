@@ -28,7 +28,7 @@ type RolloutStore interface {
 // after it was heard of last.
 const MaxRollouts = 10_000
 
-// ErrTooManyRollouts: of so many canaries is something known already.
+// ErrTooManyRollouts says that as many canaries are known as may be.
 var ErrTooManyRollouts = errors.New("too many canaries are known")
 
 // Rollouts remembers since when alerts count for the canaries that somebody else rolls

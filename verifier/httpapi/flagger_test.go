@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -195,8 +196,14 @@ func TestFlaggerHeld(t *testing.T) {
 	r.log.Append(clock, &correlate.Snapshot{Hostname: "node-a", Time: clock, EventSource: "syscall"})
 	answered := make(chan string, 1)
 	go func() {
-		status, line, _ := r.call(t, "gate", hook(`"since":"10m","evidence":"heard","wait":"10m"`))
-		answered <- fmt.Sprint(status, " ", line)
+		res, err := r.http.Post(r.base+"/v1/flagger/gate", "application/json", strings.NewReader(hook(`"since":"10m","evidence":"heard","wait":"10m"`)))
+		if err != nil {
+			answered <- err.Error()
+			return
+		}
+		line, _ := io.ReadAll(res.Body) // what is missing shows
+		_ = res.Body.Close()
+		answered <- fmt.Sprint(res.StatusCode, " ", string(line))
 	}()
 	require.Eventually(t, func() bool {
 		r.log.Append(clock, inPod("shop", "web", time.Minute, correlate.Critical))
