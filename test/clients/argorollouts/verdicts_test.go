@@ -49,13 +49,19 @@ func playing(t *testing.T) *daemon.Daemon {
 }
 
 func TestVerdicts(t *testing.T) {
-	d := playing(t)
-	t.Run("pass", func(t *testing.T) {
+	// A recorded Falco lives for 45 s: each has its own.
+	each := func(name string, verify func(t *testing.T, d *daemon.Daemon)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			verify(t, playing(t))
+		})
+	}
+	each("pass", func(t *testing.T, d *daemon.Daemon) {
 		r := run(t, d, template, arguments(t, "shadow-clean", hash), both(withSince("3s"), count(3)))
 		require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, r.Status.Phase)
 		require.Len(t, phases(r), 3)
 	})
-	t.Run("fail", func(t *testing.T) {
+	each("fail", func(t *testing.T, d *daemon.Daemon) {
 		r := run(t, d, template, arguments(t, "shop", hash), withSince("5m"))
 		require.Equal(t, v1alpha1.AnalysisPhaseFailed, r.Status.Phase)
 		require.Equal(t, []v1alpha1.AnalysisPhase{v1alpha1.AnalysisPhaseFailed}, phases(r), "one is enough")
@@ -64,18 +70,18 @@ func TestVerdicts(t *testing.T) {
 		require.Less(t, len(value), 4096, "the AnalysisRun keeps it")
 		t.Logf("%d bytes are kept of an answer", len(value))
 	})
-	t.Run("of another revision", func(t *testing.T) {
+	each("of another revision", func(t *testing.T, d *daemon.Daemon) {
 		r := run(t, d, template, arguments(t, "shop", "5f8c9d7b6"), both(withSince("3s"), count(3)))
 		require.Equal(t, v1alpha1.AnalysisPhaseSuccessful, r.Status.Phase, "the stable pods' alerts are not the canary's")
 	})
-	t.Run("inconclusive", func(t *testing.T) {
+	each("inconclusive", func(t *testing.T, d *daemon.Daemon) {
 		// Where pods run is not known to this falcogate, and so there is no first pod.
 		r := run(t, d, template, arguments(t, "shadow-clean", hash), nil)
 		require.Equal(t, v1alpha1.AnalysisPhaseInconclusive, r.Status.Phase, "the Rollout pauses")
 		require.Len(t, phases(r), 3, "above inconclusiveLimit")
 		require.Contains(t, r.Status.MetricResults[0].Measurements[0].Value, `"reason":"no_workload"`)
 	})
-	t.Run("a Stage of Kargo", func(t *testing.T) {
+	each("a Stage of Kargo", func(t *testing.T, d *daemon.Daemon) {
 		args := []v1alpha1.Argument{{Name: "namespace", Value: ptr("shop")}}
 		r := run(t, d, "kargo/analysistemplate.yaml", args, nil)
 		require.Equal(t, v1alpha1.AnalysisPhaseFailed, r.Status.Phase)

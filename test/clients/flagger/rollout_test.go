@@ -27,7 +27,7 @@ import (
 func TestPromotion(t *testing.T) {
 	d := daemon.Start(t)
 	d.Play(t, "clean/http.jsonl.gz")
-	seen(t, d)
+	heard(t, d)
 	calls := listen(t, d)
 	f := start(t, "shadow-clean", calls, 2)
 	f.initialise(t)

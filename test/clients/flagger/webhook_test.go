@@ -3,6 +3,7 @@ package flagger
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +43,15 @@ func seen(t *testing.T, d *daemon.Daemon) {
 	require.Eventually(t, func() bool {
 		_, code := d.Run(t, "check", "-n", "shop", "--since", "5m", "--wait", "0", "-q")
 		return code == 1
+	}, daemon.Patience, 50*time.Millisecond)
+}
+
+// heard waits until Falco was heard: a recorded one lives for 45 s.
+func heard(t *testing.T, d *daemon.Daemon) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		out, _ := d.Run(t, "sensors", "-o", "jsonl")
+		return strings.Contains(out, `"node-a"`)
 	}, daemon.Patience, 50*time.Millisecond)
 }
 
