@@ -30,6 +30,9 @@ type Gate struct {
 	Contradiction *Contradiction `json:"contradiction,omitzero"`
 }
 
+// GateStates are all there are, in the order of a gate's life.
+var GateStates = []GateState{GateOpen, GateClosed, GateDecided, GateCancelled}
+
 // GateState is how far a gate has come.
 type GateState string
 
@@ -145,7 +148,7 @@ func (s *GateSpec) complete(now time.Time) error {
 	case s.FirstPod && !s.Start.IsZero():
 		return &FieldError{"first_pod", "goes without a start"}
 	case s.Start.After(now):
-		return &FieldError{"start", inFuture(s.Start, now)}
+		return &FieldError{"start", InFuture(s.Start, now)}
 	case !s.End.IsZero() && !s.Start.Before(s.End):
 		return &FieldError{"end", fmt.Sprintf("%s is not after the start, %s: the window would be empty", stamp(s.End), stamp(s.Start))}
 	case s.End.After(latest):

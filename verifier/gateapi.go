@@ -151,7 +151,7 @@ func (g *Gates) Close(ctx context.Context, id string, end time.Time) (*Gate, err
 		}
 		switch {
 		case at.After(now):
-			return &FieldError{"end", inFuture(at, now)}
+			return &FieldError{"end", InFuture(at, now)}
 		case !gate.Start.Before(at):
 			return &FieldError{"end", fmt.Sprintf("%s is not after the gate's start, %s", stamp(at), stamp(gate.Start))}
 		case !gate.End.IsZero() && at.After(gate.End):

@@ -229,28 +229,26 @@ func (f filter) query(now time.Time) (correlate.Query, error) {
 
 // checkWindow refuses a window that can't be answered for.
 func checkWindow(w correlate.Window, now time.Time) error {
-	stamp := func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 	switch {
 	case w.Start.IsZero():
 		return &FieldError{"start", "required: say since when alerts count, or name pods, so that it is when the first of them was placed"}
 	case w.Start.Unix() < 0:
 		return &FieldError{"start", fmt.Sprintf("%s is before 1970", stamp(w.Start))}
 	case w.Start.After(now):
-		return &FieldError{"start", inFuture(w.Start, now)}
+		return &FieldError{"start", InFuture(w.Start, now)}
 	case w.End.IsZero():
 		return &FieldError{"end", "required"}
 	case w.End.After(now):
-		return &FieldError{"end", inFuture(w.End, now)}
+		return &FieldError{"end", InFuture(w.End, now)}
 	case !w.Start.Before(w.End):
 		return &FieldError{"start", fmt.Sprintf("%s is not before the end, %s: the window would be empty", stamp(w.Start), stamp(w.End))}
 	}
 	return nil
 }
 
-// inFuture says that a time lies ahead, and what to do about it.
-func inFuture(t, now time.Time) string {
-	return fmt.Sprintf("%s is in the future: it is %s here. Keep the clocks of who asks and of falcogate in step (NTP)",
-		t.UTC().Format(time.RFC3339Nano), now.UTC().Format(time.RFC3339Nano))
+// InFuture says that a time lies ahead, and what to do about it.
+func InFuture(t, now time.Time) string {
+	return fmt.Sprintf("%s is in the future: it is %s here. Keep the clocks of who asks and of falcogate in step (NTP)", stamp(t), stamp(now))
 }
 
 // CheckNamespace returns a *FieldError for a name that no namespace can have.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/falcogate/falcogate/correlate"
+	"github.com/falcogate/falcogate/verifier"
 )
 
 // addCompletion adds the command that writes scripts for shells, and says what is offered
@@ -63,7 +64,11 @@ func completionOf(f *pflag.Flag) cobra.CompletionFunc {
 	case "level":
 		return words("debug", "info", "warn", "error")
 	case "state":
-		return words("open", "closed", "decided", "cancelled")
+		var states []string
+		for _, s := range verifier.GateStates {
+			states = append(states, string(s))
+		}
+		return words(states...)
 	case "directory":
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveFilterDirs

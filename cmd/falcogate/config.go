@@ -92,6 +92,16 @@ func configure(cmd *cobra.Command, environ []string, path string) error {
 	return nil
 }
 
+// environment is the value of a variable that no flag has, or empty.
+func environment(environ []string, variable string) (value string) {
+	for _, set := range environ {
+		if name, v, _ := strings.Cut(set, "="); name == variable {
+			value = v
+		}
+	}
+	return value
+}
+
 // unconfigurable are flags that make sense on the command line alone.
 func unconfigurable(name string) bool {
 	return name == "help" || name == "config" || name == "print-config"

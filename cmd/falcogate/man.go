@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,12 +38,7 @@ SOURCE_DATE_EPOCH, in Unix seconds, else the epoch's own.`,
 
 // sourceDate is when what is built was changed last, as reproducible-builds.org has it.
 func sourceDate(environ []string) (time.Time, error) {
-	text := "0"
-	for _, variable := range environ {
-		if name, value, _ := strings.Cut(variable, "="); name == "SOURCE_DATE_EPOCH" && value != "" {
-			text = value
-		}
-	}
+	text := cmp.Or(environment(environ, "SOURCE_DATE_EPOCH"), "0")
 	seconds, err := strconv.ParseUint(text, 10, 40)
 	if err != nil {
 		return time.Time{}, usagef("SOURCE_DATE_EPOCH is %.40q: want Unix time in seconds", text)

@@ -22,16 +22,8 @@ const githubAnnotations = 5
 // githubFiles are the files that GitHub reads when a step has ended; empty outside of it.
 type githubFiles struct{ output, summary string }
 
-func githubFilesOf(environ []string) (f githubFiles) {
-	for _, variable := range environ {
-		switch name, value, _ := strings.Cut(variable, "="); name {
-		case "GITHUB_OUTPUT":
-			f.output = value
-		case "GITHUB_STEP_SUMMARY":
-			f.summary = value
-		}
-	}
-	return f
+func githubFilesOf(environ []string) githubFiles {
+	return githubFiles{output: environment(environ, "GITHUB_OUTPUT"), summary: environment(environ, "GITHUB_STEP_SUMMARY")}
 }
 
 // writeGitHub writes annotations as workflow commands, and the summary and the outputs of
@@ -47,7 +39,7 @@ func writeGitHub(out io.Writer, files githubFiles, r result) error {
 		listed, _ := r.alerts()
 		for _, a := range listed[:min(len(listed), githubAnnotations)] {
 			githubCommand(&b, "error", a.Priority.String()+": "+oneLine(a.Rule, 200), fmt.Sprintf("pod %s at %s: %s",
-				orDash(oneLine(a.Pod, 253)), a.Time.UTC().Format(time.RFC3339Nano), oneLine(falcoPrefix.ReplaceAllString(a.Output, ""), 2000)))
+				orDash(oneLine(a.Pod, 253)), a.Time.UTC().Format(time.RFC3339Nano), oneLine(alertText(&a), 2000)))
 		}
 	default:
 		reasons := r.reasons()
@@ -59,7 +51,7 @@ func writeGitHub(out io.Writer, files githubFiles, r result) error {
 		return err
 	}
 	// In HTML that has no mark-up of its own there is no Markdown either.
-	summary := fmt.Sprintf("### Falco: %s\n\n<pre>\n%s</pre>\n", r.outcome, html.EscapeString(xmlChars(r.text)))
+	summary := fmt.Sprintf("### Falco: %s\n\n<pre>\n%s</pre>\n", r.outcome, html.EscapeString(xmlChars(r.text())))
 	if err := appendFile(files.summary, summary); err != nil {
 		return fmt.Errorf("GITHUB_STEP_SUMMARY: %w", err)
 	}

@@ -45,7 +45,7 @@ type (
 // inconclusive an error of it with its reasons, since nothing was found out.
 func writeJUnit(out io.Writer, r result) error {
 	suite := junitSuite{Name: "falcogate", Tests: 1, Time: "0"}
-	suite.Case = junitCase{Class: "falcogate", Name: xmlChars("Falco: " + r.about), Time: "0", Out: junitText{xmlChars(r.text)}}
+	suite.Case = junitCase{Class: "falcogate", Name: xmlChars("Falco: " + r.about), Time: "0", Out: junitText{xmlChars(r.text())}}
 	if v := r.verdict; v != nil {
 		suite.Time = fmt.Sprintf("%.3f", v.Window.End.Sub(v.Window.Start).Seconds())
 		suite.Case.Time = suite.Time
@@ -75,12 +75,8 @@ func failText(r result) string {
 	b.WriteString(reasonText(r))
 	listed, count := r.alerts()
 	for _, a := range listed {
-		text := falcoPrefix.ReplaceAllString(a.Output, "")
-		if a.Partial {
-			text = "(the event log does not hold the rest any more)"
-		}
 		fmt.Fprintf(&b, "\n%s  %s\n  pod     %s\n  time    %s\n  output  %s\n", a.Priority, oneLine(a.Rule, 200),
-			orDash(oneLine(a.Pod, 253)), a.Time.UTC().Format(time.RFC3339Nano), oneLine(text, 2000))
+			orDash(oneLine(a.Pod, 253)), a.Time.UTC().Format(time.RFC3339Nano), oneLine(alertText(&a), 2000))
 	}
 	if r.verdict.Truncated {
 		fmt.Fprintf(&b, "\n… the newest %d of %d; --limit shows more\n", len(listed), count)

@@ -16,22 +16,21 @@ const (
 )
 
 // result is what came of a question, whether it was answered or not. Its zero outcome is
-// inconclusive. What a process may have chosen stands in text, made safe for a terminal,
-// and in the alerts of the verdict, as it came.
+// inconclusive. What a process may have chosen stands in the alerts of the verdict, as it
+// came.
 type result struct {
 	outcome verifier.Outcome
-	reason  string // a code for programs
-	message string // one line for people
-	about   string // what was asked
-	text    string // what -o text writes, without colours
-	verdict *verifier.Verdict
+	reason  string            // a code for programs
+	message string            // one line for people
+	about   string            // what was asked
+	verdict *verifier.Verdict // nil without an answer
+	gate    *verifier.Gate    // one that gets no verdict; else nil
 }
 
 // resultOf is what a verdict says.
 func resultOf(v *verifier.Verdict) result {
 	return result{
-		outcome: v.Verdict, reason: string(v.Reason), message: oneLine(v.Message, 1000), about: oneLine(scopeOf(v), 400),
-		text: asText(func(p printer) error { return p.verdict(v) }), verdict: v,
+		outcome: v.Verdict, reason: string(v.Reason), message: oneLine(v.Message, 1000), about: oneLine(scopeOf(v), 400), verdict: v,
 	}
 }
 
@@ -42,21 +41,28 @@ func resultOfGate(g *verifier.Gate) result {
 	}
 	return result{
 		reason: reasonCancelled, message: fmt.Sprintf("gate %s is %s: it gets no verdict", oneLine(g.ID, 128), g.State),
-		about: oneLine(gateScope(g), 400), text: asText(func(p printer) error { return p.gate(g) }),
+		about: oneLine(gateScope(g), 400), gate: g,
 	}
 }
 
 // unansweredResult is that nothing is known, since asking about something has failed.
 func unansweredResult(about string, err error) result {
-	r := result{reason: reasonUnanswered, message: oneLine(err.Error(), 1000), about: oneLine(about, 400)}
-	r.text = fmt.Sprintf("INCONCLUSIVE  %s\n  %-17s %s\n", r.about, r.reason, r.message)
-	return r
+	return result{reason: reasonUnanswered, message: oneLine(err.Error(), 1000), about: oneLine(about, 400)}
 }
 
-// asText is what the output for people has.
-func asText(write func(printer) error) string {
+// text is what -o text writes, without colours, and safe for a terminal.
+func (r result) text() string {
 	var text bytes.Buffer
-	if err := write(printer{out: &text, format: outputText}); err != nil {
+	var err error
+	switch p := (printer{out: &text, format: outputText}); {
+	case r.verdict != nil:
+		err = p.verdict(r.verdict)
+	case r.gate != nil:
+		err = p.gate(r.gate)
+	default:
+		fmt.Fprintf(&text, "INCONCLUSIVE  %s\n  %-17s %s\n", r.about, r.reason, r.message)
+	}
+	if err != nil {
 		return err.Error() // a buffer takes all
 	}
 	return text.String()

@@ -134,6 +134,14 @@ func scopeOf(v *verifier.Verdict) string {
 	return strings.Join(parts, ", ") + " at " + v.Severity.String() + " or above"
 }
 
+// alertText is an alert's own text, as the process that raised it may have chosen it.
+func alertText(a *verifier.Alert) string {
+	if a.Partial {
+		return "(the event log does not hold the rest any more)"
+	}
+	return falcoPrefix.ReplaceAllString(a.Output, "")
+}
+
 // alertTable writes alerts as lines, with a column for the namespace where there
 // may be several. The zone of the times stands in the header.
 func (p printer) alertTable(alerts []verifier.Alert, namespaces bool) error {
@@ -145,15 +153,11 @@ func (p printer) alertTable(alerts []verifier.Alert, namespaces bool) error {
 	header = append(header, "POD", "RULE", "OUTPUT")
 	rows := make([][]string, len(alerts))
 	for i, a := range alerts {
-		text := falcoPrefix.ReplaceAllString(a.Output, "")
-		if a.Partial {
-			text = "(the event log does not hold the rest any more)"
-		}
 		row := []string{a.Time.Local().Format(layout), a.Priority.String()}
 		if namespaces {
 			row = append(row, orDash(oneLine(a.Namespace, 63)))
 		}
-		rows[i] = append(row, orDash(oneLine(a.Pod, 63)), oneLine(a.Rule, ruleWidth), oneLine(text, outputWidth))
+		rows[i] = append(row, orDash(oneLine(a.Pod, 63)), oneLine(a.Rule, ruleWidth), oneLine(alertText(&a), outputWidth))
 	}
 	return p.table(strings.Join(header, "\t"), rows)
 }

@@ -81,17 +81,24 @@ func (p params) change() (c verifier.Change, err error) {
 	return c, nil
 }
 
-// readRules reads names of rules: text as ParseRules has it, such text as JSON, or a list
-// as JSON.
-func readRules(v string) (rules []string) {
+// readRules reads names of rules: as JSON, else text as ParseRules has it.
+func readRules(v string) []string {
+	if rules, isJSON := jsonRules(v); isJSON {
+		return rules
+	}
+	return ParseRules(v)
+}
+
+// jsonRules reads names of rules that are a list in JSON, or one text as ParseRules has it.
+func jsonRules(v string) (rules []string, isJSON bool) {
 	var text string
 	switch {
 	case json.Unmarshal([]byte(v), &rules) == nil && rules != nil:
-		return rules
+		return rules, true
 	case json.Unmarshal([]byte(v), &text) == nil && text != "":
-		v = text
+		return ParseRules(text), true
 	}
-	return ParseRules(v)
+	return nil, false
 }
 
 // ParseRules reads names of rules that are separated by commas. A rule whose name

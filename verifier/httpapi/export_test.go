@@ -32,7 +32,7 @@ func ReadHook(body []byte, now time.Time) (map[string]string, error) {
 	if err := h.check(); err != nil {
 		return nil, err
 	}
-	q, err := h.question(now)
+	q, err := h.question(now, gateWait)
 	asked := map[string]string{}
 	for name, p := range q.params {
 		asked[name] = p.value

@@ -11,7 +11,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/falcogate/falcogate/internal/parameter"
 	"github.com/falcogate/falcogate/internal/problem"
 	"github.com/falcogate/falcogate/verifier"
 	"github.com/falcogate/falcogate/verifier/access"
@@ -162,7 +161,7 @@ func (s *Server) flaggerEvent(ctx context.Context, _ access.Caller, h *flaggerHo
 
 // flaggerGate answers whether the rollout may go on.
 func (s *Server) flaggerGate(ctx context.Context, caller access.Caller, h *flaggerHook) (hookAnswer, error) {
-	line, outcome, q, err := s.hookVerdict(ctx, caller, h)
+	line, outcome, q, err := s.hookVerdict(ctx, caller, h, gateWait)
 	switch {
 	case err != nil:
 		return hookAnswer{}, err
@@ -177,10 +176,7 @@ func (s *Server) flaggerGate(ctx context.Context, caller access.Caller, h *flagg
 // flaggerRollback answers whether to roll back: Flagger does with any status up to 202.
 // Only a fail is a reason.
 func (s *Server) flaggerRollback(ctx context.Context, caller access.Caller, h *flaggerHook) (hookAnswer, error) {
-	if _, given := h.Metadata[parameter.Wait]; !given {
-		h = h.with(parameter.Wait, "0") // a fail comes at once
-	}
-	line, outcome, _, err := s.hookVerdict(ctx, caller, h)
+	line, outcome, _, err := s.hookVerdict(ctx, caller, h, rollbackWait)
 	switch {
 	case err != nil:
 		return hookAnswer{}, err

@@ -42,9 +42,13 @@ var hookParams = append([]string{hookSettle, hookRules, hookOnInconclusive, hook
 		return slices.Contains([]string{parameter.End, parameter.Limit, parameter.AsOf, parameter.Rule, parameter.Format}, name)
 	})...)
 
-// hookWait is how long a hook is held while the answer is pending, unless it says
-// otherwise: Flagger gives up after 10 s unless it is told otherwise.
-const hookWait = "8s"
+// How long a hook is held while the answer is pending, unless it says otherwise: Flagger
+// gives up after 10 s unless it is told otherwise, and a fail, which alone is a reason to
+// roll back, comes at once.
+const (
+	gateWait     = "8s"
+	rollbackWait = "0"
+)
 
 // What an inconclusive answer is to Flagger.
 const (
@@ -89,16 +93,6 @@ func (h *flaggerHook) check() error {
 	return m.Check()
 }
 
-// with is the hook with one piece of metadata more.
-func (h *flaggerHook) with(name, value string) *flaggerHook {
-	more := *h
-	more.Metadata = map[string]string{name: value}
-	for name, value := range h.Metadata {
-		more.Metadata[name] = value
-	}
-	return &more
-}
-
 // patience gives an answer that is held for longer the time that it needs.
 func (h *flaggerHook) patience(w http.ResponseWriter) error {
 	wait := h.Metadata[parameter.Wait]
@@ -128,8 +122,8 @@ type hookQuestion struct {
 	wait   time.Duration // how long the answer may be held
 }
 
-// question reads the metadata of a gate.
-func (h *flaggerHook) question(now time.Time) (q hookQuestion, err error) {
+// question reads the metadata of a hook that is held for wait unless they say otherwise.
+func (h *flaggerHook) question(now time.Time, wait string) (q hookQuestion, err error) {
 	given := []param{}
 	for name, value := range h.Metadata {
 		given = append(given, param{name, value})
@@ -150,14 +144,14 @@ func (h *flaggerHook) question(now time.Time) (q hookQuestion, err error) {
 		p[parameter.Namespace] = param{parameter.Namespace, h.Namespace}
 	}
 	if _, ok := p[parameter.Wait]; !ok {
-		p[parameter.Wait] = param{parameter.Wait, hookWait}
+		p[parameter.Wait] = param{parameter.Wait, wait}
 	}
 	if q.wait, err = p.wait(); err != nil {
 		return q, err
 	}
 	if err = p.read(parameter.Start, func(v string) error {
 		if q.since, err = parameter.ParseTime(v, now); err == nil && q.since.After(now) {
-			err = fmt.Errorf("%s is in the future: it is %s here. Keep the clocks of who asks and of falcogate in step (NTP)", v, now.UTC().Format(time.RFC3339))
+			err = errors.New(verifier.InFuture(q.since, now))
 		}
 		return err
 	}); err != nil {
@@ -211,7 +205,7 @@ func (p params) hookRules(q *hookQuestion) error {
 		}
 		required := slices.Clone(q.rules)
 		if also, ok := p[parameter.RequireRules]; ok {
-			required = append(required, ParseRules(also.value)...)
+			required = append(required, readRules(also.value)...)
 		}
 		slices.Sort(required)
 		p[parameter.RequireRules] = param{p.given(hookRules), strings.Join(slices.Compact(required), ",")}

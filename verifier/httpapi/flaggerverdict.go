@@ -28,12 +28,12 @@ func (s *Server) hear(ctx context.Context, m verifier.RolloutMessage) (verifier.
 }
 
 // hookVerdict evaluates what a hook asks over the time that its rollout has taken so far.
-func (s *Server) hookVerdict(ctx context.Context, caller access.Caller, h *flaggerHook) (line string, o verifier.Outcome, q hookQuestion, err error) {
+func (s *Server) hookVerdict(ctx context.Context, caller access.Caller, h *flaggerHook, wait string) (line string, o verifier.Outcome, q hookQuestion, err error) {
 	now := s.service.Now()
 	if h.Phase == "" {
 		return "", 0, q, &verifier.FieldError{Field: "phase", Detail: "required: Flagger sends one with every hook"}
 	}
-	if q, err = h.question(now); err != nil {
+	if q, err = h.question(now, wait); err != nil {
 		return "", 0, q, err
 	}
 	if elsewhere := q.params[parameter.Namespace].value; elsewhere != h.Namespace {

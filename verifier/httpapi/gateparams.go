@@ -56,13 +56,12 @@ func (p params) gateSpec(now time.Time) (s verifier.GateSpec, err error) {
 		return s, err
 	}
 	s.Ignore, s.MaxAlerts, s.Baseline = excuses.Ignore, excuses.MaxAlerts, excuses.Baseline
-	rules, rest, err := p.rules()
-	if err != nil {
+	if err = p.checkRules(); err != nil {
 		return s, err
 	}
-	c, err := rest.change()
+	c, err := p.change()
 	s.Evidence, s.Settling, s.ClockSkew = c.Evidence, (*verifier.Duration)(c.Settling), (*verifier.Duration)(c.ClockSkew)
-	s.MaxKernelDropRatio, s.HostAlerts, s.RequireRules = c.MaxKernelDropRatio, c.HostAlerts, rules
+	s.MaxKernelDropRatio, s.HostAlerts, s.RequireRules = c.MaxKernelDropRatio, c.HostAlerts, c.RequireRules
 	return s, err
 }
 
@@ -112,25 +111,14 @@ func (p params) gateWindow(s *verifier.GateSpec, now time.Time) error {
 	})
 }
 
-// rules reads require_rules, a list or one text, and returns the other parameters.
-func (p params) rules() ([]string, params, error) {
-	rest := params{}
-	var rules []string
-	for name, g := range p {
-		if name != parameter.RequireRules {
-			rest[name] = g
-			continue
+// checkRules refuses a require_rules of a body that is neither a list nor one text.
+func (p params) checkRules() error {
+	return p.read(parameter.RequireRules, func(v string) error {
+		if _, isJSON := jsonRules(v); !isJSON {
+			return fmt.Errorf("want a list of names, or names that are separated by commas")
 		}
-		var text string
-		switch {
-		case json.Unmarshal([]byte(g.value), &rules) == nil && rules != nil:
-		case json.Unmarshal([]byte(g.value), &text) == nil && text != "":
-			rules = ParseRules(text)
-		default:
-			return nil, nil, &verifier.FieldError{Field: g.name, Detail: "want a list of names, or names that are separated by commas"}
-		}
-	}
-	return rules, rest, nil
+		return nil
+	})
 }
 
 // inGate reads the parameters of a gate from a body.
@@ -185,7 +173,7 @@ func (p params) gateFilter() (f verifier.GateFilter, limit int, err error) {
 	f.Namespace = p[parameter.Namespace].value
 	if err = p.read(parameter.State, func(v string) error {
 		f.State = verifier.GateState(v)
-		states := []verifier.GateState{verifier.GateOpen, verifier.GateClosed, verifier.GateDecided, verifier.GateCancelled}
+		states := verifier.GateStates
 		if !slices.Contains(states, f.State) {
 			return fmt.Errorf("unknown state %.40q: want %s, %s, %s or %s", v, states[0], states[1], states[2], states[3])
 		}

@@ -133,7 +133,7 @@ func inBody(known []string) func(http.ResponseWriter, *http.Request) (params, er
 	return func(w http.ResponseWriter, r *http.Request) (params, error) {
 		p, err := bodyParams(w, r, known, structured...)
 		if err == nil {
-			_, _, err = p.rules() // a list or text, and no other JSON
+			err = p.checkRules()
 		}
 		return p, err
 	}
