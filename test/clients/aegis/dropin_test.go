@@ -10,11 +10,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/falcogate/falcogate/test/clients/daemon"
+	"github.com/falcogate/falcogate/test/clients/documents"
 )
 
 // python runs Python with the drop-in imported and returns what an expression gives, as
@@ -53,10 +53,7 @@ func check(t *testing.T, server, arguments string, environ ...string) (c checked
 func TestDropIn(t *testing.T) {
 	d := daemon.Start(t)
 	d.Play(t, "clean/http.jsonl.gz") // shadow-clean keeps quiet, and shop does not
-	require.Eventually(t, func() bool {
-		_, code := d.Run(t, "check", "-n", "shop", "--since", "5m", "--wait", "0", "-q")
-		return code == 1
-	}, daemon.Patience, 50*time.Millisecond)
+	d.Seen(t, "shop")
 	const t0 = `datetime.now(timezone.utc) - timedelta(seconds=4)` // isoformat writes +00:00
 
 	t.Run("pass", func(t *testing.T) {
@@ -110,18 +107,10 @@ func TestDropIn(t *testing.T) {
 
 // What the page shows is a program that passes over a namespace that keeps quiet.
 func TestDocument(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(daemon.Root(t), "docs", "clients", "aegis.md"))
-	require.NoError(t, err)
-	_, block, found := strings.Cut(string(page), "```python\n")
-	require.True(t, found)
-	block, _, _ = strings.Cut(block, "```")
 	d := daemon.Start(t)
 	d.Play(t, "clean/http.jsonl.gz")
-	require.Eventually(t, func() bool {
-		out, _ := d.Run(t, "sensors", "-o", "json")
-		return strings.Contains(out, "node-a")
-	}, daemon.Patience, 50*time.Millisecond)
-	cmd := exec.Command("python3", "-c", block)
+	d.Heard(t)
+	cmd := exec.Command("python3", "-c", documents.Block(t, "aegis.md", "python"))
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "FALCOGATE_SERVER="+d.URL,
 		"PYTHONPATH="+filepath.Join(daemon.Root(t), "docs", "examples", "aegis"))
 	out, err := cmd.CombinedOutput()

@@ -2,13 +2,10 @@ package aegis
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,9 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/falcogate/falcogate/test/clients/daemon"
+	"github.com/falcogate/falcogate/test/clients/documents"
 )
-
-var update = flag.Bool("update", false, "write the table of docs/clients/aegis.md")
 
 // row is one thing that the scrape gets wrong, at a moment.
 type row struct {
@@ -51,6 +47,14 @@ func within(f *falco, now time.Time, at time.Duration, what func(at time.Time)) 
 	f.beat(now.Add(-at).Add(2*time.Second), now)
 }
 
+// oneAlert is a Falco that has raised one alert, a second less than a while ago.
+func oneAlert(ago time.Duration, namespace any, priority string, change ...func(map[string]any)) func(*cluster, time.Time) {
+	return func(c *cluster, now time.Time) {
+		f := node(c, "node-a", now)
+		within(f, now, ago, func(at time.Time) { f.alert(at, namespace, priority, change...) })
+	}
+}
+
 const (
 	passed  = "passed"
 	skipped = "skipped"
@@ -59,10 +63,7 @@ const (
 var rows = []row{
 	{
 		n: 1, what: "one Critical, and eleven other lines after it: kubectl prints the last ten of each pod",
-		tell: func(c *cluster, now time.Time) {
-			f := node(c, "node-a", now)
-			within(f, now, 26*time.Second, func(at time.Time) { f.alert(at, "shadow-1", "Critical") })
-		},
+		tell:   oneAlert(26*time.Second, "shadow-1", "Critical"),
 		scrape: scraped{passed: true}, ours: "fail alerts", count: 1,
 	},
 	{
@@ -81,60 +82,37 @@ var rows = []row{
 	},
 	{
 		n: 4, what: "an alert 4 s before T: minutes are rounded up, and its own time is not compared", since: 13 * time.Second,
-		tell: func(c *cluster, now time.Time) {
-			f := node(c, "node-a", now)
-			within(f, now, 18*time.Second, func(at time.Time) { f.alert(at, "shadow-1", "Critical") })
-		},
+		tell:   oneAlert(18*time.Second, "shadow-1", "Critical"),
 		scrape: scraped{count: 1}, ours: "pass proven",
 	},
 	{
 		n: 5, what: "an alert of shadow-10: the namespace is any part of the line",
-		tell: func(c *cluster, now time.Time) {
-			f := node(c, "node-a", now)
-			within(f, now, 10*time.Second, func(at time.Time) { f.alert(at, "shadow-10", "Critical") })
-		},
+		tell:   oneAlert(10*time.Second, "shadow-10", "Critical"),
 		scrape: scraped{count: 1}, ours: "pass proven",
 	},
 	{
 		n: 5, what: "an alert of ops whose command line names shadow-1",
-		tell: func(c *cluster, now time.Time) {
-			f := node(c, "node-a", now)
-			within(f, now, 10*time.Second, func(at time.Time) {
-				f.alert(at, "ops", "Critical", with("proc.cmdline", "kubectl exec -n shadow-1 web-1 -- sh"))
-			})
-		},
+		tell:   oneAlert(10*time.Second, "ops", "Critical", with("proc.cmdline", "kubectl exec -n shadow-1 web-1 -- sh")),
 		scrape: scraped{count: 1}, ours: "pass proven",
 	},
 	{
 		n: 5, what: "no name at all: it matches every line", namespace: "-",
-		tell: func(c *cluster, now time.Time) {
-			f := node(c, "node-a", now)
-			within(f, now, 10*time.Second, func(at time.Time) { f.alert(at, "ops", "Critical") })
-		},
+		tell:   oneAlert(10*time.Second, "ops", "Critical"),
 		scrape: scraped{count: 10}, ours: "400 namespace",
 	},
 	{
 		n: 6, what: "a Critical whose k8s.ns.name is null: it is dropped",
-		tell: func(c *cluster, now time.Time) {
-			f := node(c, "node-a", now)
-			within(f, now, 10*time.Second, func(at time.Time) { f.alert(at, nil, "Critical") })
-		},
+		tell:   oneAlert(10*time.Second, nil, "Critical"),
 		scrape: scraped{passed: true}, ours: "inconclusive unattributed",
 	},
 	{
 		n: 7, what: "an Informational, with WARNING as threshold: it is a severity that the scrape does not know",
-		tell: func(c *cluster, now time.Time) {
-			f := node(c, "node-a", now)
-			within(f, now, 10*time.Second, func(at time.Time) { f.alert(at, "shadow-1", "Informational") })
-		},
+		tell:   oneAlert(10*time.Second, "shadow-1", "Informational"),
 		scrape: scraped{count: 1}, ours: "pass proven",
 	},
 	{
 		n: 7, what: "a Notice, with the typo WARN as threshold: everything matches", severity: "WARN",
-		tell: func(c *cluster, now time.Time) {
-			f := node(c, "node-a", now)
-			within(f, now, 10*time.Second, func(at time.Time) { f.alert(at, "shadow-1", "Notice") })
-		},
+		tell:   oneAlert(10*time.Second, "shadow-1", "Notice"),
 		scrape: scraped{count: 1}, ours: "400 severity",
 	},
 	{
@@ -149,18 +127,14 @@ var rows = []row{
 	},
 	{
 		n: 9, what: "a line without a priority: it always counts", severity: "CRITICAL",
-		tell: func(c *cluster, now time.Time) {
-			f := node(c, "node-a", now)
-			within(f, now, 10*time.Second, func(at time.Time) { f.alert(at, "shadow-1", "Debug", without("priority")) })
-		},
+		tell:   oneAlert(10*time.Second, "shadow-1", "Debug", without("priority")),
 		scrape: scraped{count: 1}, ours: "inconclusive malformed",
 	},
 	{
 		n: 10, what: "kubectl is not there, or does not end in time",
 		tell: func(c *cluster, now time.Time) {
 			c.missing = true
-			f := node(c, "node-a", now)
-			within(f, now, 10*time.Second, func(at time.Time) { f.alert(at, "shadow-1", "Critical") })
+			oneAlert(10*time.Second, "shadow-1", "Critical")(c, now)
 		},
 		then: func(t *testing.T, d *daemon.Daemon, _ *cluster, _ row, _ time.Time) {
 			d.Stop(t)
@@ -178,8 +152,7 @@ var rows = []row{
 		n: 11, what: "a Critical on node-a while node-b can't be reached: kubectl fails, and what it has read is thrown away",
 		flags: []string{"--sensor", "node-a", "--sensor", "node-b"},
 		tell: func(c *cluster, now time.Time) {
-			f := node(c, "node-a", now)
-			within(f, now, 10*time.Second, func(at time.Time) { f.alert(at, "shadow-1", "Critical") })
+			oneAlert(10*time.Second, "shadow-1", "Critical")(c, now)
 			node(c, "node-b", now)
 			c.refuses = "node-b"
 		},
@@ -346,7 +319,7 @@ func TestWhatTheScrapeGetsWrong(t *testing.T) {
 		})
 	}
 	if !t.Failed() {
-		requireTable(t, table.String())
+		documents.Table(t, "aegis.md", "| # | case |", table.String())
 	}
 }
 
@@ -369,21 +342,4 @@ func told(s scraped) string {
 		return passed
 	}
 	return fmt.Sprintf("failed, %d counted", s.count)
-}
-
-// requireTable holds the table of the document to what the rows gave.
-func requireTable(t *testing.T, table string) {
-	t.Helper()
-	path := filepath.Join(daemon.Root(t), "docs", "clients", "aegis.md")
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	before, rest, found := strings.Cut(string(text), "| # | case |")
-	require.True(t, found, "the document has no table")
-	_, after, _ := strings.Cut(rest, "\n\n")
-	want := before + table + "\n" + after
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(want), 0o600))
-		return
-	}
-	require.Equal(t, want, string(text), "run the test with -update")
 }

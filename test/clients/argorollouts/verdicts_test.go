@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
 	"github.com/stretchr/testify/require"
@@ -41,10 +40,7 @@ func playing(t *testing.T) *daemon.Daemon {
 	t.Helper()
 	d := daemon.Start(t)
 	d.Play(t, "clean/http.jsonl.gz")
-	require.Eventually(t, func() bool {
-		_, code := d.Run(t, "check", "-n", "shop", "--since", "5m", "--wait", "0", "-q")
-		return code == 1
-	}, daemon.Patience, 50*time.Millisecond)
+	d.Seen(t, "shop")
 	return d
 }
 

@@ -22,17 +22,25 @@ func Main(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "falcogate")
-	build := exec.Command("go", "build", "-o", program, "./cmd/falcogate")
-	if build.Dir, err = root(); err != nil {
+	if program, err = Build(dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building falcogate: %v\n%s", err, out)
-		return 1
-	}
 	return m.Run()
+}
+
+// Build builds falcogate into a folder, from the tree that the caller runs in, and returns
+// its path.
+func Build(dir string) (path string, err error) {
+	path = filepath.Join(dir, "falcogate")
+	build := exec.Command("go", "build", "-o", path, "./cmd/falcogate")
+	if build.Dir, err = root(); err != nil {
+		return "", err
+	}
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building falcogate: %w\n%s", err, out)
+	}
+	return path, nil
 }
 
 // Program is the path of falcogate.

@@ -111,6 +111,24 @@ func (d *Daemon) Play(t testing.TB, recording string, flags ...string) {
 	})
 }
 
+// Heard waits until the recorded Falco that plays was heard.
+func (d *Daemon) Heard(t testing.TB) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		out, _ := d.Run(t, "sensors", "-o", "jsonl")
+		return strings.Contains(out, `"node-a"`)
+	}, Patience, 50*time.Millisecond)
+}
+
+// Seen waits until an alert of a namespace has come.
+func (d *Daemon) Seen(t testing.TB, namespace string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		_, code := d.Run(t, "check", "-n", namespace, "--since", "5m", "--wait", "0", "-q")
+		return code == 1
+	}, Patience, 50*time.Millisecond)
+}
+
 // Run runs `falcogate` with arguments against the daemon, and returns what it wrote and
 // its exit code.
 func (d *Daemon) Run(t testing.TB, args ...string) (stdout string, code int) {

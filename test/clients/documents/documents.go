@@ -59,6 +59,36 @@ func Output(t testing.TB, document, name, output string) {
 	require.Equal(t, unchanging(output), unchanging(strings.TrimPrefix(have, "\n")), "%s, run %q; go test -update rewrites it", document, name)
 }
 
+// Table wants the table of a document that begins with a head to be as the test has it,
+// its own head with it.
+func Table(t testing.TB, document, head, table string) {
+	t.Helper()
+	path := filepath.Join(daemon.Root(t), "docs", "clients", document)
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	before, rest, found := strings.Cut(string(text), head)
+	require.True(t, found, "%s has no table that begins with %q", document, head)
+	_, after, _ := strings.Cut(rest, "\n\n")
+	want := before + table + "\n" + after
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(want), 0o644))
+		return
+	}
+	require.Equal(t, want, string(text), "%s; go test -update rewrites it", document)
+}
+
+// Block is the first block of a document in a language.
+func Block(t testing.TB, document, language string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(daemon.Root(t), "docs", "clients", document))
+	require.NoError(t, err)
+	_, block, found := strings.Cut(string(text), "```"+language+"\n")
+	require.True(t, found, "%s has no block of %s", document, language)
+	block, _, found = strings.Cut(block, "```")
+	require.True(t, found, "%s: the block of %s does not end", document, language)
+	return block
+}
+
 var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
 // Configuration wants each line of configuration that a document shows to be one of the

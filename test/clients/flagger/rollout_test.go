@@ -9,8 +9,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -21,13 +19,14 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/falcogate/falcogate/test/clients/daemon"
+	"github.com/falcogate/falcogate/test/clients/documents"
 )
 
 // Flagger itself rolls out a revision whose namespace keeps quiet, and promotes it.
 func TestPromotion(t *testing.T) {
 	d := daemon.Start(t)
 	d.Play(t, "clean/http.jsonl.gz")
-	heard(t, d)
+	d.Heard(t)
 	calls := listen(t, d)
 	f := start(t, "shadow-clean", calls, 2)
 	f.initialise(t)
@@ -65,13 +64,8 @@ func TestRollback(t *testing.T) {
 
 // The page shows the webhooks of the example.
 func TestDocument(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(daemon.Root(t), "docs", "clients", "flagger.md"))
-	require.NoError(t, err)
-	_, block, found := strings.Cut(string(page), "```yaml\n")
-	require.True(t, found)
-	block, _, _ = strings.Cut(block, "```")
 	var shown flaggerv1.CanaryAnalysis
-	require.NoError(t, yaml.UnmarshalStrict([]byte(block), &shown))
+	require.NoError(t, yaml.UnmarshalStrict([]byte(documents.Block(t, "flagger.md", "yaml")), &shown))
 	require.Equal(t, example(t).Spec.Analysis.Webhooks, shown.Webhooks)
 }
 

@@ -3,7 +3,6 @@ package flagger
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -37,30 +36,12 @@ func call(c *flaggerv1.Canary, w flaggerv1.CanaryWebhook) error {
 	return controller.CallWebhook(*c, c.Status.Phase, w)
 }
 
-// seen waits until alerts of shop have come.
-func seen(t *testing.T, d *daemon.Daemon) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		_, code := d.Run(t, "check", "-n", "shop", "--since", "5m", "--wait", "0", "-q")
-		return code == 1
-	}, daemon.Patience, 50*time.Millisecond)
-}
-
-// heard waits until Falco was heard: a recorded one lives for 45 s.
-func heard(t *testing.T, d *daemon.Daemon) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		out, _ := d.Run(t, "sensors", "-o", "jsonl")
-		return strings.Contains(out, `"node-a"`)
-	}, daemon.Patience, 50*time.Millisecond)
-}
-
 // Flagger goes on after a pass and after nothing else, and rolls back after a fail and
 // after nothing else.
 func TestVerdicts(t *testing.T) {
 	d := daemon.Start(t)
 	d.Play(t, "clean/http.jsonl.gz") // shadow-clean keeps quiet, and shop does not
-	seen(t, d)
+	d.Seen(t, "shop")
 	t.Run("pass", func(t *testing.T) {
 		c := underWay("web", "shadow-clean", "1")
 		require.NoError(t, controller.CallEventWebhook(c, webhook(d, "event"), "New revision detected!", "Normal"))
@@ -127,7 +108,7 @@ func TestStartSurvives(t *testing.T) {
 	d.Kill(t)
 	d = daemon.Start(t, "--data-dir", data)
 	d.Play(t, "clean/http.jsonl.gz")
-	seen(t, d)
+	d.Seen(t, "shop")
 	require.ErrorContains(t, call(c, webhook(d, "gate", "severity", "debug")), "fail: ", "it began before the alert")
 }
 

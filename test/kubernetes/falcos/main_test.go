@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/falcogate/falcogate/test/clients/daemon"
 	"github.com/falcogate/falcogate/test/kubernetes/controlplane"
 	"github.com/falcogate/falcogate/test/kubernetes/manifests"
 	"github.com/falcogate/falcogate/test/kubernetes/netns"
@@ -28,8 +27,7 @@ func TestMain(m *testing.M) {
 		dir, err := os.MkdirTemp("", "falcogate-falcos-")
 		if err == nil {
 			defer os.RemoveAll(dir)
-			program = filepath.Join(dir, "falcogate")
-			err = build(program)
+			program, err = daemon.Build(dir)
 		}
 		if err == nil {
 			authorized, err = newPKI(dir)
@@ -45,16 +43,6 @@ func TestMain(m *testing.M) {
 			}
 		})
 	}))
-}
-
-// build builds the program under test.
-func build(path string) error {
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/falcogate")
-	cmd.Dir = "../../.."
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build falcogate: %w\n%s", err, output)
-	}
-	return nil
 }
 
 // prepare makes falcogate's service account, and its kubeconfig.

@@ -5,10 +5,9 @@ package session
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
+	clients "github.com/falcogate/falcogate/test/clients/daemon"
 	"github.com/falcogate/falcogate/test/kubernetes/controlplane"
 )
 
@@ -26,11 +25,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "falcogate")
-	build := exec.Command("go", "build", "-o", program, "./cmd/falcogate")
-	build.Dir = filepath.Join("..", "..", "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building falcogate: %v\n%s", err, out)
+	if program, err = clients.Build(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return controlplane.RunTests(m, controlplane.Options{}, func(c *controlplane.ControlPlane) { cluster = c })
