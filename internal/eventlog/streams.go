@@ -82,6 +82,7 @@ func gateConfig(o *Options) jetstream.StreamConfig {
 		Retention:         jetstream.LimitsPolicy,
 		Discard:           jetstream.DiscardOld,
 		MaxMsgsPerSubject: 1,
+		MaxBytes:          -1, // none, as servers say it: 0 would look like a change of theirs
 		MaxAge:            max(verdictAge, maxAge(o.Retention)),
 		Duplicates:        dedupeWindow,
 		Replicas:          o.Replicas,

@@ -1,9 +1,11 @@
 package eventlog_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -438,6 +440,13 @@ func testOpenAgain(t *testing.T, fresh eventlog.Options) {
 	require.NoError(t, l.Append(ctx, numbered("node-1", 1), numbered("node-1", 2)))
 	before := readAll(t, l, 0)
 	closeLog(t, l)
+
+	// The same limits change nothing.
+	var told bytes.Buffer
+	same := fresh
+	same.Logger = slog.New(slog.NewTextHandler(&told, nil))
+	closeLog(t, open(t, same))
+	require.NotContains(t, told.String(), "settings are changed")
 
 	// Other limits are taken over.
 	fresh.Retention, fresh.MaxBytes = 48*time.Hour, 1<<30
