@@ -2,6 +2,8 @@ package chaos
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -45,11 +47,16 @@ func TestGatesOutliveEverything(t *testing.T) {
 
 	s, err := newSite(t.TempDir(), falcogate)
 	require.NoError(t, err)
+	var wrong []error
 	defer func() {
-		if t.Failed() {
+		if t.Failed() || len(wrong) > 0 {
 			for _, p := range s.processes() {
 				t.Logf("-- %s --\n%s", p.name, p.tail(30))
 			}
+		}
+		// At the end, where who reads a long output looks first.
+		for _, err := range wrong {
+			t.Error(err)
 		}
 		require.NoError(t, s.end())
 	}()
@@ -107,11 +114,11 @@ func TestGatesOutliveEverything(t *testing.T) {
 	require.NoError(t, s.replicas[0].kill())
 	require.NoError(t, s.replicas[0].start())
 	ready(t, s.apis[0])
-	judge(t, s, pipelines, falcos, list, apis[0], n)
+	wrong = judge(t, s, pipelines, falcos, list, apis[0], n)
 }
 
-// judge holds all gates against what must be true of them.
-func judge(t *testing.T, s *site, pipelines []*pipeline, falcos []*falco, list []verifier.ListedGate, fresh *client.Client, faults int) {
+// judge holds all gates against what must be true of them, and returns what is not.
+func judge(t *testing.T, s *site, pipelines []*pipeline, falcos []*falco, list []verifier.ListedGate, fresh *client.Client, faults int) (wrong []error) {
 	t.Helper()
 	events := readVerdicts(t.Context(), t, "nats://"+s.direct[0])
 	stored := map[string]verifier.ListedGate{}
@@ -120,9 +127,10 @@ func judge(t *testing.T, s *site, pipelines []*pipeline, falcos []*falco, list [
 	}
 	outcomes, passes := map[string]int{}, 0
 	for _, p := range pipelines {
-		j := &judgement{p, stored[p.id], events.verdicts[p.id], within(falcos, p.namespace, p.start, p.end)}
+		j := &judgement{pipeline: p, gate: stored[p.id], events: events.verdicts[p.id]}
+		j.truth = within(falcos, p.namespace, p.start, j.until())
 		if err := j.check(t.Context(), fresh); err != nil {
-			t.Errorf("%s %v\n%s", p.id, err, j)
+			wrong = append(wrong, fmt.Errorf("%s %w\n%s", p.id, err, j))
 		}
 		if len(j.events) > 0 {
 			if j.events[0].Verdict == verifier.Pass {
@@ -134,9 +142,11 @@ func judge(t *testing.T, s *site, pipelines []*pipeline, falcos []*falco, list [
 		}
 		delete(events.verdicts, p.id)
 	}
-	require.Empty(t, events.verdicts, "verdicts of gates that nobody opened")
+	if len(events.verdicts) > 0 {
+		wrong = append(wrong, fmt.Errorf("verdicts of gates that nobody opened: %+v", events.verdicts))
+	}
 	for _, c := range events.contradictions {
-		t.Errorf("a pass was contradicted: %+v", c)
+		wrong = append(wrong, fmt.Errorf("a pass was contradicted: %+v", c))
 	}
 	messages := 0
 	for _, f := range falcos {
@@ -144,8 +154,9 @@ func judge(t *testing.T, s *site, pipelines []*pipeline, falcos []*falco, list [
 	}
 	t.Logf("%d gates, %d faults, %d messages that no replica took: %v", len(pipelines), faults, messages, outcomes)
 	if len(pipelines) >= enough && passes == 0 {
-		t.Error("no gate has passed, so that none could pass wrongly")
+		wrong = append(wrong, errors.New("no gate has passed, so that none could pass wrongly"))
 	}
+	return wrong
 }
 
 // ready waits until a replica says that it is.

@@ -62,6 +62,16 @@ type judgement struct {
 	truth  []raised // the alerts in its window that count
 }
 
+// until is where the window ends. One that was to be closed and got its verdict before was
+// open until then: a close that comes late, by whatever has failed, leaves the alerts
+// behind the end that it names in the window.
+func (j *judgement) until() time.Time {
+	if j.closes && j.gate.ClosedAt.IsZero() && len(j.events) > 0 {
+		return j.events[0].EvaluatedAt
+	}
+	return j.end
+}
+
 // check says what is wrong with a gate, or nil.
 func (j *judgement) check(ctx context.Context, fresh *client.Client) error {
 	if j.gate.State == verifier.GateCancelled {
@@ -77,6 +87,9 @@ func (j *judgement) check(ctx context.Context, fresh *client.Client) error {
 		return fmt.Errorf("has %d verdicts, want exactly one", len(j.events))
 	}
 	v := &j.events[0]
+	if !j.gate.ClosedAt.IsZero() && !j.gate.ClosedAt.Equal(j.end) {
+		return fmt.Errorf("was closed at %s", stamp(j.gate.ClosedAt))
+	}
 	if j.gate.Verdict == nil || j.gate.Verdict.ID != v.ID {
 		return fmt.Errorf("has verdict %s published, and %+v stored", v.ID, j.gate.Verdict)
 	}
