@@ -6,6 +6,7 @@ CACHE         := .cache
 TOOLS         := $(CURDIR)/$(CACHE)/tools
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-v2.15.0
 NATS_CLI      := $(TOOLS)/nats-v0.5.1
+HELM          := $(TOOLS)/helm-v4.3.1
 FUZZTIME      ?= 20s
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS       := -s -w -X main.version=$(VERSION)
@@ -38,7 +39,7 @@ MUTATE_TESTS   ?= ./correlate,./verifier
 MUTATE_RUN     ?= → (true|false)$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build man test test-chaos test-clients test-kubernetes lint fmt fuzz soak chaos mutate bench demo clean
+.PHONY: help build man test test-chaos test-clients test-install test-kubernetes lint fmt fuzz soak chaos mutate bench demo clean
 
 help: ## Show what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,10 +69,14 @@ test-clients: ## Run the code of delivery systems against a running falcogate
 $(CLIENT_MODULES:=.test): %.test:
 	cd $* && $(GO) test -count=1 -timeout 15m ./...
 
+test-install: $(HELM) ## Render the chart and hold what comes out against the program
+	cd test/install && FALCOGATE_HELM=$(HELM) $(GO) test -count=1 ./...
+
 lint: $(GOLANGCI_LINT) ## Check format, style and the direction of imports
 	$(GOLANGCI_LINT) run ./...
 	cd test/bench && $(GO) vet ./...
 	cd test/chaos && $(GO) vet ./...
+	cd test/install && $(GO) vet ./...
 	@for module in $(CLIENT_MODULES); do echo "$$module"; (cd $$module && $(GO) vet ./...) || exit 1; done
 	cd test/kubernetes && $(GO) vet ./...
 	cd test/mutate && $(GO) vet ./...
@@ -108,6 +113,10 @@ $(GOLANGCI_LINT):
 $(NATS_CLI):
 	@mkdir -p $(TOOLS)/new && GOBIN=$(TOOLS)/new $(GO) install github.com/nats-io/natscli/nats@v0.5.1
 	@mv $(TOOLS)/new/nats $@
+
+$(HELM):
+	@mkdir -p $(TOOLS)/new && GOBIN=$(TOOLS)/new $(GO) install helm.sh/helm/v4/cmd/helm@v4.3.1
+	@mv $(TOOLS)/new/helm $@
 
 $(KUBERNETES_BIN)/etcd: KUBERNETES_PACKAGE = go.etcd.io/etcd/server/v3
 $(KUBERNETES): KUBERNETES_PACKAGE = k8s.io/kubernetes/cmd/$(@F)
