@@ -9,6 +9,7 @@ replace (
 )
 
 require (
+	github.com/falcogate/falcogate/test/clients v0.0.0-00010101000000-000000000000
 	github.com/falcogate/falcogate/test/kubernetes v0.0.0-00010101000000-000000000000
 	github.com/stretchr/testify v1.12.1
 	go.yaml.in/yaml/v3 v3.0.5

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/falcogate/falcogate/test/clients/daemon"
 )
 
 // What helm prints at the end are Falco values that rule no proof out, for each way in.
@@ -25,7 +27,7 @@ func TestNotes(t *testing.T) {
 			require.True(t, found, notes)
 			file := filepath.Join(t.TempDir(), "falco-values.yaml")
 			require.NoError(t, os.WriteFile(file, []byte("falco:\n"+indented.ReplaceAllString(block, "$1")+"\n"), 0o600))
-			_, err = command(falcogate, "doctor", "--falco-config", file)
+			_, err = command(daemon.Program(), "doctor", "--falco-config", file)
 			require.NoError(t, err, notes)
 		})
 	}

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/falcogate/falcogate/test/clients/daemon"
 )
 
 // Values that can't work are refused at once, with a sentence that says what to set.
@@ -42,7 +44,7 @@ func TestFalcoValues(t *testing.T) {
 	require.Len(t, files, 3)
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			out, err := command(falcogate, "doctor", "--falco-config", file)
+			out, err := command(daemon.Program(), "doctor", "--falco-config", file)
 			require.NoError(t, err)
 			t.Log(out)
 		})

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/falcogate/falcogate/test/clients/daemon"
 )
 
 // object is what a test looks at in a rendered object.
@@ -112,7 +114,7 @@ func checkConfig(t *testing.T, text string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "falcogate.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	_, err := command(falcogate, "serve", "--config", file, "--print-config")
+	_, err := command(daemon.Program(), "serve", "--config", file, "--print-config")
 	require.NoError(t, err, text)
 }
 

@@ -14,8 +14,9 @@ import (
 // program is the falcogate that Main has built.
 var program string
 
-// Main builds falcogate, runs the tests and returns the exit code of both.
-func Main(m *testing.M) int {
+// Main builds falcogate, runs the tests, which are a *testing.M or wrap one, and returns
+// the exit code of both.
+func Main(m interface{ Run() int }) int {
 	dir, err := os.MkdirTemp("", "falcogate-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -74,7 +76,12 @@ func TestUpgradeKeepsTheCertificate(t *testing.T) {
 	secrets := plane.Clientset().CoreV1().Secrets(namespace)
 	before, err := secrets.Get(t.Context(), namespace+"-tls", metav1.GetOptions{})
 	require.NoError(t, err)
-	require.NotEmpty(t, before.Data["ca.crt"])
+	pool := x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM(before.Data["ca.crt"]))
+	pair, err := tls.X509KeyPair(before.Data["tls.crt"], before.Data["tls.key"])
+	require.NoError(t, err)
+	_, err = pair.Leaf.Verify(x509.VerifyOptions{Roots: pool, DNSName: namespace + "." + namespace + ".svc"})
+	require.NoError(t, err)
 	install(t, namespace, "--set", "fullnameOverride="+namespace, "--set", "config.retention=48h")
 	after, err := secrets.Get(t.Context(), namespace+"-tls", metav1.GetOptions{})
 	require.NoError(t, err)

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/falcogate/falcogate/test/clients/daemon"
 	"github.com/falcogate/falcogate/test/kubernetes/controlplane"
 )
 
@@ -31,7 +32,15 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "FALCOGATE_HELM is empty, want the path of a helm: run make test-install")
 		os.Exit(1)
 	}
-	os.Exit(controlplane.RunTests(m, controlplane.Options{Controllers: true, KWOK: true}, func(c *controlplane.ControlPlane) { plane = c }))
+	os.Exit(daemon.Main(within{m}))
+}
+
+// within are tests that run within a control plane.
+type within struct{ *testing.M }
+
+// Run runs them, and returns the exit code.
+func (w within) Run() int {
+	return controlplane.RunTests(w.M, controlplane.Options{Controllers: true, KWOK: true}, func(c *controlplane.ControlPlane) { plane = c })
 }
 
 // helm runs it against the control plane.
