@@ -7,6 +7,8 @@ TOOLS         := $(CURDIR)/$(CACHE)/tools
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-v2.15.0
 NATS_CLI      := $(TOOLS)/nats-v0.5.1
 HELM          := $(TOOLS)/helm-v4.3.1
+KO            := $(TOOLS)/ko-v0.18.1
+CRANE         := $(TOOLS)/crane-v0.22.1
 FUZZTIME      ?= 20s
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS       := -s -w -X main.version=$(VERSION)
@@ -39,13 +41,18 @@ MUTATE_TESTS   ?= ./correlate,./verifier
 MUTATE_RUN     ?= → (true|false)$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build man test test-chaos test-clients test-install test-kubernetes lint fmt fuzz soak chaos mutate bench demo clean
+.PHONY: help build image man test test-chaos test-clients test-install test-kubernetes lint fmt fuzz soak chaos mutate bench demo clean
 
 help: ## Show what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/falcogate
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/falcogate ./cmd/falcogate
+
+image: $(KO) $(CRANE) ## Build the container image as an OCI layout in bin/image, without Docker
+	@mkdir -p $(BIN)
+	KO=$(KO) CRANE=$(CRANE) VERSION=$(VERSION) SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct)) \
+		./.ci/image.sh $(CURDIR)/$(BIN)/image
 
 man: build ## Write the manual to bin/man, with the date of the last commit
 	rm -rf $(BIN)/man
@@ -117,6 +124,14 @@ $(NATS_CLI):
 $(HELM):
 	@mkdir -p $(TOOLS)/new && GOBIN=$(TOOLS)/new $(GO) install helm.sh/helm/v4/cmd/helm@v4.3.1
 	@mv $(TOOLS)/new/helm $@
+
+$(KO):
+	@mkdir -p $(TOOLS)/new && GOBIN=$(TOOLS)/new $(GO) install github.com/google/ko@v0.18.1
+	@mv $(TOOLS)/new/ko $@
+
+$(CRANE):
+	@mkdir -p $(TOOLS)/new && GOBIN=$(TOOLS)/new $(GO) install github.com/google/go-containerregistry/cmd/crane@v0.22.1
+	@mv $(TOOLS)/new/crane $@
 
 $(KUBERNETES_BIN)/etcd: KUBERNETES_PACKAGE = go.etcd.io/etcd/server/v3
 $(KUBERNETES): KUBERNETES_PACKAGE = k8s.io/kubernetes/cmd/$(@F)
