@@ -8,7 +8,9 @@
 set -euo pipefail
 layout=$1
 work=$(mktemp -d)
-"$CRANE" registry serve --address 127.0.0.1:0 >"$work/registry.log" 2>&1 &
+# ko writes the address of the base into the image: the port is a fixed one, so that the
+# digest stays the same.
+"$CRANE" registry serve --address "127.0.0.1:${BASE_PORT:-5018}" >"$work/registry.log" 2>&1 &
 registry=$!
 trap 'kill "$registry" 2>/dev/null || true; wait "$registry" 2>/dev/null || true; rm -rf "$work"' EXIT
 deadline=$((SECONDS + 30))
