@@ -12,8 +12,10 @@ ARG TARGETOS TARGETARCH
 # what .dockerignore leaves out would look like a change.
 ARG VERSION=
 RUN version="${VERSION:-$(git describe --tags --always 2>/dev/null || echo unknown)}" && \
+    commit="$(git rev-parse HEAD 2>/dev/null || echo unknown)" && \
+    date="$(TZ=UTC0 git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null || echo unknown)" && \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false \
-        -ldflags "-s -w -X main.version=$version" -o /falcogate ./cmd/falcogate && \
+        -ldflags "-s -w -X main.version=$version -X main.commit=$commit -X main.commitDate=$date" -o /falcogate ./cmd/falcogate && \
     mkdir /data
 
 FROM scratch

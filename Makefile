@@ -11,7 +11,11 @@ KO            := $(TOOLS)/ko-v0.18.1
 CRANE         := $(TOOLS)/crane-v0.22.1
 FUZZTIME      ?= 20s
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS       := -s -w -X main.version=$(VERSION)
+COMMIT        ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+COMMIT_DATE   ?= $(shell TZ=UTC0 git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null || echo unknown)
+# What builds the image and the release takes these from here too; the Dockerfile, which has
+# no make, says the same.
+LDFLAGS       := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.commitDate=$(COMMIT_DATE)
 
 # What make test-kubernetes runs. The version that is in test/kubernetes/tools/go.mod
 # counts; KWOK has a module graph of its own.
@@ -51,7 +55,7 @@ build: ## Build bin/falcogate
 
 image: $(KO) $(CRANE) ## Build the container image as an OCI layout in bin/image, without Docker
 	@mkdir -p $(BIN)
-	KO=$(KO) CRANE=$(CRANE) VERSION=$(VERSION) SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct)) \
+	KO=$(KO) CRANE=$(CRANE) VERSION=$(VERSION) COMMIT=$(COMMIT) LDFLAGS='$(LDFLAGS)' SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct)) \
 		./.ci/image.sh $(CURDIR)/$(BIN)/image
 
 man: build ## Write the manual to bin/man, with the date of the last commit

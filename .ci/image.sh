@@ -3,8 +3,9 @@
 # without a Docker daemon and without a registry beyond this machine. ko takes a base from
 # registries only, so one on loopback serves an empty one with CA certificates, while it runs.
 #
-# Needs KO and CRANE, the paths of the two programs, VERSION, and SOURCE_DATE_EPOCH. The same
-# commit, Go and CA_BUNDLE give the same digest.
+# Needs KO and CRANE, the paths of the two programs, VERSION, COMMIT, LDFLAGS and
+# SOURCE_DATE_EPOCH, as make image has them. The same commit, Go and CA_BUNDLE give the same
+# digest.
 set -euo pipefail
 layout=$1
 work=$(mktemp -d)
@@ -36,10 +37,11 @@ done
 "$CRANE" index append "${platforms[@]}" -t "$base:both" >/dev/null
 
 rm -rf "$layout"
-VERSION=$VERSION KO_DEFAULTBASEIMAGE=$base:both KO_DOCKER_REPO=falcogate KOCACHE= "$KO" build ./cmd/falcogate \
+LDFLAGS=$LDFLAGS KO_DEFAULTBASEIMAGE=$base:both KO_DOCKER_REPO=falcogate KOCACHE= "$KO" build ./cmd/falcogate \
 	--bare --push=false --oci-layout-path "$layout" --platform linux/amd64,linux/arm64 \
 	--image-user 65532:65532 --sbom spdx --sbom-dir "$layout.sbom" \
 	--image-label org.opencontainers.image.title=falcogate \
 	--image-label "org.opencontainers.image.version=$VERSION" \
+	--image-label "org.opencontainers.image.revision=$COMMIT" \
 	--image-label org.opencontainers.image.source=https://github.com/falcogate/falcogate >"$work/reference"
 sed 's/.*@/image /' "$work/reference"

@@ -167,11 +167,11 @@ func (p *parts) openLog(ctx context.Context) error {
 	return nil
 }
 
-// buildInfo is the conventional metric that tells which version runs.
+// buildInfo is the conventional metric that tells which build runs.
 func buildInfo() prometheus.Collector {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "falcogate_build_info", Help: "Always 1; the label tells the version.",
-		ConstLabels: prometheus.Labels{"version": version},
+		Name: "falcogate_build_info", Help: "Always 1; the labels tell the version and the commit.",
+		ConstLabels: prometheus.Labels{"version": built.version, "commit": built.commit},
 	})
 	info.Set(1)
 	return info

@@ -73,7 +73,7 @@ func (o *kubernetesOptions) check(only string, falco []string, files tlsFiles) e
 // kubernetes is the client of the API server, the same for all parts.
 func (p *parts) kubernetes() (*kube.Client, error) {
 	if p.kube == nil {
-		client, err := kube.Connect(kube.Options{Kubeconfig: p.o.kubernetes.kubeconfig, UserAgent: "falcogate/" + version})
+		client, err := kube.Connect(kube.Options{Kubeconfig: p.o.kubernetes.kubeconfig, UserAgent: "falcogate/" + built.version})
 		if err != nil {
 			return nil, err
 		}

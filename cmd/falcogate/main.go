@@ -26,9 +26,6 @@ const (
 	exitUsage        = 3
 )
 
-// version is stamped by the build; see the Makefile.
-var version = "unknown"
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Environ(), stdio{os.Stdin, os.Stdout, os.Stderr})
@@ -95,6 +92,7 @@ Every flag can be set in the environment as FALCOGATE_<FLAG>, with _ for -.
 Exit codes: 0 pass, 1 fail, 2 inconclusive or an error, 3 wrong usage.`,
 		Example: `  falcogate serve
   falcogate check -n shadow-checkout --since 10m`,
+		Version:       built.String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		// A typo must be an error and not the help text with exit code 0.
@@ -102,6 +100,8 @@ Exit codes: 0 pass, 1 fail, 2 inconclusive or an error, 3 wrong usage.`,
 		// Nor may a line without a command look like a pass.
 		RunE: func(*cobra.Command, []string) error { return usagef("want a command") },
 	}
+	root.Flags().Bool("version", false, "print the version and the commit that it was built from")
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetIn(streams.in)
 	root.SetOut(streams.out)
 	root.SetErr(streams.err)

@@ -52,5 +52,5 @@ func writeManual(root *cobra.Command, directory string, date time.Time) error {
 		return err
 	}
 	root.DisableAutoGenTag = true // it has the date of today
-	return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Date: &date, Source: "falcogate " + version, Manual: "falcogate"}, directory)
+	return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Date: &date, Source: "falcogate " + built.version, Manual: "falcogate"}, directory)
 }

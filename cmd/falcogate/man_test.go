@@ -45,7 +45,7 @@ func TestManual(t *testing.T) {
 		count++
 		name := strings.ReplaceAll(cmd.CommandPath(), " ", "-")
 		page := pages[name+".1"]
-		require.True(t, strings.HasPrefix(page, ".nh\n.TH \""+strings.ToUpper(name)+"\" \"1\" \"Jan 1970\" \"falcogate "+version+"\" \"falcogate\"\n"), "%s: %.200s", name, page)
+		require.True(t, strings.HasPrefix(page, ".nh\n.TH \""+strings.ToUpper(name)+"\" \"1\" \"Jan 1970\" \"falcogate "+built.version+"\" \"falcogate\"\n"), "%s: %.200s", name, page)
 		require.NotEmpty(t, cmd.Short, name)
 		require.NotEmpty(t, cmd.Example, name)
 		for _, section := range []string{"NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLE"} {

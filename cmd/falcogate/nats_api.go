@@ -78,7 +78,7 @@ func (p *parts) startNATSAPI() {
 		}
 		defer conn.Close()
 		service, err := natsapi.Start(natsapi.Options{
-			Conn: conn, Handler: p.api.Handler(), Prefix: o.prefix, Version: version, Logger: p.logger, Registerer: p.registry,
+			Conn: conn, Handler: p.api.Handler(), Prefix: o.prefix, Version: built.version, Logger: p.logger, Registerer: p.registry,
 		})
 		if err != nil {
 			return err

@@ -20,5 +20,5 @@ func (o *serveOptions) signer() (*attest.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--signing-key: %s: %w", o.signingKey, err)
 	}
-	return attest.NewSigner(key, version)
+	return attest.NewSigner(key, built.version)
 }
