@@ -9,6 +9,9 @@ NATS_CLI      := $(TOOLS)/nats-v0.5.1
 HELM          := $(TOOLS)/helm-v4.3.1
 KO            := $(TOOLS)/ko-v0.18.1
 CRANE         := $(TOOLS)/crane-v0.22.1
+COMPOSE       := $(TOOLS)/docker-compose-v5.6.0
+NATS_SERVER   := $(TOOLS)/nats-server-v2.15.2
+DEBIAN        := $(TOOLS)/debian-bookworm.tar
 FUZZTIME      ?= 20s
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT        ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -80,8 +83,10 @@ test-clients: ## Run the code of delivery systems against a running falcogate
 $(CLIENT_MODULES:=.test): %.test:
 	cd $* && $(GO) test -count=1 -timeout 15m ./...
 
-test-install: $(HELM) $(KUBERNETES_BIN)/etcd $(KUBERNETES) $(KUBERNETES_BIN)/kwok ## Render the chart, and install it into a real control plane
-	cd test/install && FALCOGATE_HELM=$(HELM) FALCOGATE_KUBERNETES_BIN=$(KUBERNETES_BIN) $(GO) test -count=1 -timeout 15m ./...
+test-install: image $(HELM) $(COMPOSE) $(NATS_SERVER) $(DEBIAN) $(KUBERNETES_BIN)/etcd $(KUBERNETES) $(KUBERNETES_BIN)/kwok ## Install the chart into a real control plane; run image and compose file by podman, as root
+	cd test/install && FALCOGATE_HELM=$(HELM) FALCOGATE_KUBERNETES_BIN=$(KUBERNETES_BIN) \
+		FALCOGATE_IMAGE=$(CURDIR)/$(BIN)/image FALCOGATE_COMPOSE=$(COMPOSE) FALCOGATE_NATS_SERVER=$(NATS_SERVER) FALCOGATE_DEBIAN=$(DEBIAN) \
+		$(GO) test -count=1 -timeout 15m ./...
 
 lint: $(GOLANGCI_LINT) ## Check format, style and the direction of imports
 	$(GOLANGCI_LINT) run ./...
@@ -136,6 +141,25 @@ $(KO):
 $(CRANE):
 	@mkdir -p $(TOOLS)/new && GOBIN=$(TOOLS)/new $(GO) install github.com/google/go-containerregistry/cmd/crane@v0.22.1
 	@mv $(TOOLS)/new/crane $@
+
+# Its module has replace lines, which go install does not take.
+$(COMPOSE):
+	@mkdir -p $(TOOLS)/new
+	cd "$$($(GO) mod download -json github.com/docker/compose/v5@v5.6.0 | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" && \
+		$(GO) build -mod=mod -trimpath -ldflags '-s -w' -o $(TOOLS)/new/docker-compose ./cmd
+	@mv $(TOOLS)/new/docker-compose $@
+
+$(NATS_SERVER):
+	@mkdir -p $(TOOLS)/new && CGO_ENABLED=0 GOBIN=$(TOOLS)/new $(GO) install -ldflags '-s -w' github.com/nats-io/nats-server/v2@v2.15.2
+	@mv $(TOOLS)/new/nats-server $@
+
+# What the Dockerfile's base is made of where no registry can be reached.
+$(DEBIAN):
+	@rm -rf $(TOOLS)/new/debian && mkdir -p $(TOOLS)/new/debian
+	debootstrap --variant=minbase --include=ca-certificates,git bookworm $(TOOLS)/new/debian
+	@cp -L /etc/ssl/certs/ca-certificates.crt $(TOOLS)/new/debian/etc/ssl/certs/ca-certificates.crt
+	@tar -C $(TOOLS)/new/debian --exclude=./var/cache/apt --exclude=./var/lib/apt/lists -cf $(TOOLS)/new/debian.tar .
+	@rm -rf $(TOOLS)/new/debian && mv $(TOOLS)/new/debian.tar $@
 
 $(KUBERNETES_BIN)/etcd: KUBERNETES_PACKAGE = go.etcd.io/etcd/server/v3
 $(KUBERNETES): KUBERNETES_PACKAGE = k8s.io/kubernetes/cmd/$(@F)
