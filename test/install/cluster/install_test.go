@@ -90,3 +90,16 @@ func TestUpgradeKeepsTheCertificate(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, strings.TrimSpace(string(after.Data["ca.crt"])), strings.TrimSpace(given.Data["ca.crt"]))
 }
+
+// Two releases of one name live side by side in two namespaces, though some of what they have
+// is the cluster's, or stands in Falco's namespace.
+func TestTwoReleases(t *testing.T) {
+	falco := controlplane.UniqueName("falco")
+	require.NoError(t, plane.Namespace(t.Context(), falco))
+	for range 2 {
+		namespace := namespaceAt(t, "restricted")
+		_, err := helm(t, "install", "falcogate", chart, "--namespace", namespace,
+			"--set", "falco.output=discover,falco.discover.tlsSecret=client,falco.namespace="+falco)
+		require.NoError(t, err)
+	}
+}

@@ -66,7 +66,7 @@ func TestFirstVerdict(t *testing.T) {
 	require.Equal(t, 2, code, "who is bound to no role gets nothing")
 	_, err = plane.Clientset().RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: namespace + "-pipeline"},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: namespace + "-verdict-reader"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: namespace + "-" + namespace + "-verdict-reader"},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: "pipeline"}},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
