@@ -9,6 +9,7 @@ NATS_CLI      := $(TOOLS)/nats-v0.5.1
 HELM          := $(TOOLS)/helm-v4.3.1
 KO            := $(TOOLS)/ko-v0.18.1
 CRANE         := $(TOOLS)/crane-v0.22.1
+KUBE_SCORE    := $(TOOLS)/kube-score-v1.20.0
 COMPOSE       := $(TOOLS)/docker-compose-v5.6.0
 NATS_SERVER   := $(TOOLS)/nats-server-v2.15.2
 DEBIAN        := $(TOOLS)/debian-bookworm.tar
@@ -83,8 +84,8 @@ test-clients: ## Run the code of delivery systems against a running falcogate
 $(CLIENT_MODULES:=.test): %.test:
 	cd $* && $(GO) test -count=1 -timeout 15m ./...
 
-test-install: image $(HELM) $(COMPOSE) $(NATS_SERVER) $(DEBIAN) $(KUBERNETES_BIN)/etcd $(KUBERNETES) $(KUBERNETES_BIN)/kwok ## Install the chart into a real control plane; run image and compose file by podman, as root
-	cd test/install && FALCOGATE_HELM=$(HELM) FALCOGATE_KUBERNETES_BIN=$(KUBERNETES_BIN) \
+test-install: image $(HELM) $(KUBE_SCORE) $(COMPOSE) $(NATS_SERVER) $(DEBIAN) $(KUBERNETES_BIN)/etcd $(KUBERNETES) $(KUBERNETES_BIN)/kwok ## Install the chart into a real control plane; run image and compose file by podman, as root
+	cd test/install && FALCOGATE_HELM=$(HELM) FALCOGATE_KUBE_SCORE=$(KUBE_SCORE) FALCOGATE_KUBERNETES_BIN=$(KUBERNETES_BIN) \
 		FALCOGATE_IMAGE=$(CURDIR)/$(BIN)/image FALCOGATE_COMPOSE=$(COMPOSE) FALCOGATE_NATS_SERVER=$(NATS_SERVER) FALCOGATE_DEBIAN=$(DEBIAN) \
 		$(GO) test -count=1 -timeout 15m ./...
 
@@ -141,6 +142,10 @@ $(KO):
 $(CRANE):
 	@mkdir -p $(TOOLS)/new && GOBIN=$(TOOLS)/new $(GO) install github.com/google/go-containerregistry/cmd/crane@v0.22.1
 	@mv $(TOOLS)/new/crane $@
+
+$(KUBE_SCORE):
+	@mkdir -p $(TOOLS)/new && GOBIN=$(TOOLS)/new $(GO) install github.com/zegl/kube-score/cmd/kube-score@v1.20.0
+	@mv $(TOOLS)/new/kube-score $@
 
 # Its module has replace lines, which go install does not take.
 $(COMPOSE):
