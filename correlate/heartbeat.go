@@ -120,7 +120,7 @@ func (h *heartbeat) snapshot(s *Snapshot, t, distance int64, rs *ruleset, stats 
 		// Time from t on is lived through twice: what was proven of it is not, and
 		// is not proven again.
 		b.flaws |= flawClock
-		h.judge()
+		h.judge(stats)
 		h.segment++
 		h.ahead = 0
 		h.beats.taint(t, b.flaws)
@@ -128,18 +128,19 @@ func (h *heartbeat) snapshot(s *Snapshot, t, distance int64, rs *ruleset, stats 
 	}
 	h.young = append(h.young, b)
 	if h.interval.known() || len(h.young) >= maxYoung {
-		h.judge()
+		h.judge(stats)
 	}
 	return b.flaws
 }
 
-// judge puts the beats that wait onto the timeline. Where the interval is not
-// known they count as silent.
-func (h *heartbeat) judge() {
+// judge puts the beats that wait onto the timeline, and counts those that are silent by
+// their length. Where the interval is not known all are.
+func (h *heartbeat) judge(stats *ProofStats) {
 	allowed := h.interval.allowed()
 	for _, b := range h.young {
-		if b.to-b.from > allowed || !h.interval.known() {
+		if (b.to-b.from > allowed || !h.interval.known()) && !b.flaws.has(flawSilent) {
 			b.flaws |= flawSilent
+			stats.count(flawSilent)
 		}
 		h.remember(&b)
 		forward := h.setForward(&b)

@@ -143,6 +143,7 @@ func TestSilence(t *testing.T) {
 	require.Zero(t, p.flawsAt(40))
 	p.beat(60.001)
 	require.Equal(t, flawSilent, p.flawsAt(50))
+	require.Equal(t, map[GapKind]uint64{GapSilent: 1}, p.stats.Flawed, "it is counted")
 	p.beat(65)
 	require.Zero(t, p.flawsAt(62))
 	require.NotEqual(t, p.beats.spans[0].segment, p.beats.spans[len(p.beats.spans)-1].segment, "the clock may have been set meanwhile")
@@ -154,6 +155,7 @@ func TestSilence(t *testing.T) {
 	p.beat(70)
 	require.Equal(t, seconds(70), p.judged())
 	require.Equal(t, flawSilent, p.flawsAt(30))
+	require.Equal(t, map[GapKind]uint64{GapSilent: 1}, p.stats.Flawed)
 	require.Zero(t, p.flawsAt(62))
 
 	// A sensor that starts again and again never tells its interval.
